@@ -1,0 +1,161 @@
+//! Bencoding (BEP 3), the writing half: a tracker never reads any.
+
+/// A dictionary that is being written. Its keys must come in the order of their bytes, as the
+/// format has it; one that does not is a defect of the caller and panics, in tests first.
+pub struct Dictionary<'a> {
+    out: &'a mut Vec<u8>,
+    last_key: Option<&'static str>,
+}
+
+/// Appends a dictionary with the entries that `write` puts into it.
+pub fn dictionary(out: &mut Vec<u8>, write: impl FnOnce(&mut Dictionary<'_>)) {
+    out.push(b'd');
+    write(&mut Dictionary {
+        out,
+        last_key: None,
+    });
+    out.push(b'e');
+}
+
+impl Dictionary<'_> {
+    /// An entry that is an integer.
+    pub fn integer(&mut self, key: &'static str, value: u64) {
+        self.key(key);
+        self.out.push(b'i');
+        decimal(self.out, value);
+        self.out.push(b'e');
+    }
+
+    /// An entry that is a byte string.
+    pub fn bytes(&mut self, key: &'static str, value: &[u8]) {
+        self.key(key);
+        bytes(self.out, value);
+    }
+
+    /// An entry that is a byte string of `length` bytes, which `write` appends.
+    pub fn bytes_with(
+        &mut self,
+        key: &'static str,
+        length: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.key(key);
+        decimal(self.out, length as u64);
+        self.out.push(b':');
+        let begin = self.out.len();
+        write(self.out);
+        assert_eq!(self.out.len() - begin, length, "length of '{key}'");
+    }
+
+    /// An entry that is a list of dictionaries, which `write` appends with [`dictionary`].
+    pub fn list(&mut self, key: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.key(key);
+        self.out.push(b'l');
+        write(self.out);
+        self.out.push(b'e');
+    }
+
+    fn key(&mut self, key: &'static str) {
+        assert!(
+            self.last_key.is_none_or(|last| last < key),
+            "'{key}' out of order"
+        );
+        self.last_key = Some(key);
+        bytes(self.out, key.as_bytes());
+    }
+}
+
+fn bytes(out: &mut Vec<u8>, value: &[u8]) {
+    decimal(out, value.len() as u64);
+    out.push(b':');
+    out.extend_from_slice(value);
+}
+
+fn decimal(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bendy::decoding::{FromBencode, Object};
+    use proptest::prelude::*;
+
+    fn written(write: impl FnOnce(&mut Dictionary<'_>)) -> String {
+        let mut out = Vec::new();
+        dictionary(&mut out, write);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_entry() {
+        assert_eq!(written(|_| ()), "de");
+        assert_eq!(written(|d| d.integer("a", 0)), "d1:ai0ee");
+        assert_eq!(
+            written(|d| d.integer("a", u64::MAX)),
+            "d1:ai18446744073709551615ee"
+        );
+        assert_eq!(written(|d| d.bytes("ab", b"")), "d2:ab0:e");
+        assert_eq!(
+            written(|d| d.bytes_with("a", 11, |out| out.extend(b"hello world"))),
+            "d1:a11:hello worlde"
+        );
+        assert_eq!(
+            written(|d| d.list("a", |out| {
+                dictionary(out, |d| d.integer("b", 1));
+                dictionary(out, |_| ());
+            })),
+            "d1:ald1:bi1eedeee"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "'interval' out of order")]
+    fn keys_out_of_order_are_a_defect() {
+        written(|d| {
+            d.integer("peers", 1);
+            d.integer("interval", 1);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "out of order")]
+    fn a_key_twice_is_a_defect() {
+        written(|d| {
+            d.integer("peers", 1);
+            d.integer("peers", 1);
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn a_third_party_decoder_reads_what_was_written(number: u64, text: Vec<u8>) {
+            let mut out = Vec::new();
+            dictionary(&mut out, |d| {
+                d.bytes("bytes", &text);
+                d.integer("number", number);
+            });
+            let mut decoder = bendy::decoding::Decoder::new(&out);
+            let Some(Object::Dict(mut dict)) = decoder.next_object().unwrap() else {
+                panic!("not a dictionary");
+            };
+            let (key, value) = dict.next_pair().unwrap().unwrap();
+            prop_assert_eq!(key, b"bytes");
+            prop_assert_eq!(value.try_into_bytes().unwrap(), &text[..]);
+            let (key, value) = dict.next_pair().unwrap().unwrap();
+            prop_assert_eq!(key, b"number");
+            prop_assert_eq!(u64::decode_bencode_object(value).unwrap(), number);
+            prop_assert!(dict.next_pair().unwrap().is_none());
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Who is connected: the bounds on connections, in all and per neighbour, and how a newcomer gets
+//! a thread when all of them wait for somebody slow.
+//!
+//! There are as many connections as threads. While the last thread of a listener is taken, those
+//! who have kept theirs waiting for longest are disconnected, one after the other, until a thread
+//! is free again: so idle clients, and attackers who hold connections open, cost each other their
+//! places, and a client that sends its request at once gets its answer. Nothing here reads or
+//! writes a connection.
+
+use crate::address::Reach;
+use std::collections::HashMap;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// However crowded it is, a connection may wait for its client so long: what is on its way
+/// through a busy machine or a slow network arrives.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// All connections of the gate.
+pub struct Connections {
+    /// Most connections from one neighbour.
+    per_neighbour: usize,
+    /// One for each thread.
+    slots: Vec<Mutex<Option<Held>>>,
+    neighbours: Mutex<HashMap<Neighbour, usize>>,
+    /// How many threads wait for a newcomer, for each listener.
+    free: Vec<AtomicUsize>,
+    /// Whether the doorkeeper should look.
+    crowded: Mutex<bool>,
+    doorkeeper: Condvar,
+}
+
+/// A connection that a thread has.
+struct Held {
+    stream: Arc<TcpStream>,
+    /// Since when it waits for its client; `None` while the tracker is at work for it.
+    waits_since: Option<Instant>,
+    was_evicted: bool,
+}
+
+/// Addresses that belong to one customer of the internet: one of IPv4, a /64 of IPv6.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Neighbour(u64);
+
+impl Neighbour {
+    /// `None` for the tracker's own machine, which is not bounded: a proxy may live there, and
+    /// whoever is on it has easier ways to do harm.
+    fn of(ip: IpAddr) -> Option<Neighbour> {
+        match ip {
+            _ if Reach::of(ip) == Reach::Loopback => None,
+            IpAddr::V4(ip) => Some(Neighbour(u32::from(ip).into())),
+            // Of global addresses the first 3 bits are not all zero, so no IPv4 address is met.
+            IpAddr::V6(ip) => Some(Neighbour((u128::from(ip) >> 64) as u64)),
+        }
+    }
+}
+
+impl Connections {
+    /// Room for one connection for each of `threads`, which belong to `listeners` listeners.
+    pub fn new(threads: usize, listeners: usize, per_neighbour: usize) -> Connections {
+        Connections {
+            per_neighbour,
+            slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+            neighbours: Mutex::default(),
+            free: (0..listeners).map(|_| AtomicUsize::new(0)).collect(),
+            crowded: Mutex::new(false),
+            doorkeeper: Condvar::new(),
+        }
+    }
+
+    /// A thread of `listener` is about to wait for a newcomer.
+    pub fn thread_is_free(&self, listener: usize) {
+        self.free[listener].fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A thread of `listener` has got one.
+    pub fn thread_is_taken(&self, listener: usize) {
+        if self.free[listener].fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.call_the_doorkeeper();
+        }
+    }
+
+    /// Has somebody disconnected who waits: a thread or a descriptor is wanted.
+    pub fn call_the_doorkeeper(&self) {
+        *lock(&self.crowded) = true;
+        self.doorkeeper.notify_one();
+    }
+
+    /// Takes in a connection to the thread `slot`, unless its neighbour has too many.
+    pub fn enter(&self, slot: usize, stream: &Arc<TcpStream>, ip: IpAddr) -> Option<Place<'_>> {
+        let neighbour = Neighbour::of(ip);
+        if let Some(neighbour) = neighbour {
+            let mut neighbours = lock(&self.neighbours);
+            let count = neighbours.entry(neighbour).or_insert(0);
+            if *count >= self.per_neighbour {
+                return None;
+            }
+            *count += 1;
+        }
+        *lock(&self.slots[slot]) = Some(Held {
+            stream: Arc::clone(stream),
+            waits_since: Some(Instant::now()),
+            was_evicted: false,
+        });
+        Some(Place {
+            connections: self,
+            slot,
+            neighbour,
+        })
+    }
+
+    /// The doorkeeper: keeps a thread free for newcomers, for as long as the program lives.
+    pub fn keep_a_thread_free(&self) {
+        loop {
+            let mut crowded = lock(&self.crowded);
+            while !*crowded {
+                crowded = wait(&self.doorkeeper, crowded);
+            }
+            *crowded = false;
+            drop(crowded);
+            while self
+                .free
+                .iter()
+                .any(|free| free.load(Ordering::SeqCst) == 0)
+            {
+                self.evict_longest_waiting(Instant::now());
+                // It takes its thread a moment to come back; and where nobody has waited for long
+                // enough, somebody will have soon.
+                let crowded = lock(&self.crowded);
+                let pause = self.doorkeeper.wait_timeout(crowded, PATIENCE / 10);
+                drop(pause.unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+    }
+
+    /// Disconnects the one that has waited for longest, if that is longer than [`PATIENCE`].
+    pub fn evict_longest_waiting(&self, now: Instant) {
+        let waits = |slot: &Mutex<Option<Held>>| {
+            let held = lock(slot);
+            let held = held.as_ref().filter(|held| !held.was_evicted)?;
+            Some(now.saturating_duration_since(held.waits_since?))
+        };
+        let longest = (0..self.slots.len())
+            .filter_map(|slot| Some((waits(&self.slots[slot])?, slot)))
+            .max();
+        let Some((_, slot)) = longest.filter(|(waits, _)| *waits > PATIENCE) else {
+            return;
+        };
+        if let Some(held) = lock(&self.slots[slot]).as_mut() {
+            // Somebody else may have the slot by now, or its request may just have come.
+            let still_waits = |since| now.saturating_duration_since(since) > PATIENCE;
+            if held.waits_since.is_some_and(still_waits) {
+                held.was_evicted = true;
+                let _ = held.stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
+
+/// The place of one connection; given back when dropped.
+pub struct Place<'a> {
+    connections: &'a Connections,
+    slot: usize,
+    neighbour: Option<Neighbour>,
+}
+
+impl Place<'_> {
+    /// From now on the connection waits for its client.
+    pub fn wait_begins(&self) {
+        if let Some(held) = lock(&self.connections.slots[self.slot]).as_mut() {
+            held.waits_since = Some(Instant::now());
+        }
+    }
+
+    /// The client has done its part. Returns whether that still helps: if not, its place was
+    /// given to another.
+    pub fn wait_ends(&self) -> bool {
+        match lock(&self.connections.slots[self.slot]).as_mut() {
+            Some(held) => {
+                held.waits_since = None;
+                !held.was_evicted
+            }
+            None => false,
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *lock(&self.connections.slots[self.slot]) = None;
+        if let Some(neighbour) = self.neighbour {
+            let mut neighbours = lock(&self.connections.neighbours);
+            if let Some(count) = neighbours.get_mut(&neighbour) {
+                *count -= 1;
+                if *count == 0 {
+                    neighbours.remove(&neighbour);
+                }
+            }
+        }
+    }
+}
+
+/// Nothing here panics half-way through a change, so a poisoned lock protects sound values.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// The tracker's end and the client's.
+    fn pair() -> (Arc<TcpStream>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Arc::new(listener.accept().unwrap().0), client)
+    }
+
+    #[test]
+    fn a_neighbour_is_an_ipv4_address_or_an_ipv6_64_and_bounded() {
+        let connections = Connections::new(9, 1, 2);
+        let (stream, _client) = pair();
+        let enter = |slot, address| connections.enter(slot, &stream, ip(address));
+        let places = [enter(0, "192.0.2.1"), enter(1, "192.0.2.1")];
+        assert!(places.iter().all(Option::is_some));
+        assert!(enter(2, "192.0.2.1").is_none(), "a third one");
+        assert!(enter(2, "192.0.2.2").is_some(), "another address");
+        let places6 = [enter(3, "2001:db8::1"), enter(4, "2001:db8::ffff:2")];
+        assert!(places6.iter().all(Option::is_some));
+        assert!(enter(5, "2001:db8::3").is_none(), "the same /64");
+        assert!(enter(5, "2001:db8:0:1::1").is_some(), "another /64");
+        let local: Vec<_> = (5..9).map(|slot| enter(slot, "127.0.0.1")).collect();
+        assert!(local.iter().all(Option::is_some), "not bounded");
+        drop(places);
+        assert!(enter(0, "192.0.2.1").is_some(), "places were given back");
+        drop((places6, local));
+        assert!(lock(&connections.neighbours).is_empty());
+    }
+
+    #[test]
+    fn the_longest_waiting_goes_and_nobody_the_tracker_works_for() {
+        let connections = Connections::new(3, 1, 9);
+        let mut pairs: Vec<_> = (0..3).map(|_| pair()).collect();
+        let places: Vec<_> = pairs
+            .iter()
+            .enumerate()
+            .map(|(slot, (stream, _))| connections.enter(slot, stream, ip("::1")).unwrap())
+            .collect();
+        assert!(places[0].wait_ends(), "its request is here");
+        let later = Instant::now() + PATIENCE * 2;
+        connections.evict_longest_waiting(Instant::now());
+        connections.evict_longest_waiting(later);
+        assert!(!places[1].wait_ends(), "waited for longest");
+        assert_eq!(pairs[1].1.read(&mut [0; 9]).unwrap(), 0);
+        assert!(places[2].wait_ends());
+        connections.evict_longest_waiting(later);
+        assert!(places[0].wait_ends() && places[2].wait_ends());
+    }
+
+    #[test]
+    fn the_doorkeeper_frees_a_thread_when_the_last_is_taken() {
+        let connections = Arc::new(Connections::new(2, 1, 9));
+        let doorkeeper = Arc::clone(&connections);
+        std::thread::spawn(move || doorkeeper.keep_a_thread_free());
+        connections.thread_is_free(0);
+        let (stream, mut client) = pair();
+        let _place = connections.enter(0, &stream, ip("::1")).unwrap();
+        connections.thread_is_taken(0);
+        // Waits until the doorkeeper has shut it down.
+        assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
+        connections.thread_is_free(0);
+    }
+}

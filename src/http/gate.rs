@@ -1,0 +1,410 @@
+//! The gate: what stands between the network and tiny_http, like a proxy in the same process.
+//!
+//! tiny_http must not face the network itself: `dont_readme.txt` has the list of what brings it
+//! down. The gate's threads, fixed in number, each accept a connection, read a request's head
+//! (bounded in size and time), write a clean one to tiny_http over a kept connection, and write
+//! the answer to the client. What the answer says is `server.rs`'s; who gets a thread when there
+//! are too few is `connections.rs`'s.
+
+use super::announce::write_refusal;
+use super::connections::{Connections, Place};
+use super::head::{self, Head, Refused};
+use super::link::Links;
+use super::server::Server;
+use crate::address;
+use crate::announce::Refusal;
+use crate::log::{About, Log};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The gate's bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Threads, and so connections, in all.
+    pub threads: usize,
+    /// Kept connections to tiny_http.
+    pub links: usize,
+    /// Connections from one IPv4 address or one /64 of IPv6.
+    pub per_neighbour: usize,
+    /// For a request's head, from its first byte or the connection's begin to its last byte.
+    pub head_time: Duration,
+    /// For a client to take an answer, in all.
+    pub answer_time: Duration,
+    /// Between an answer and the next request on a kept connection.
+    pub idle_time: Duration,
+}
+
+impl Limits {
+    /// What suits the number of descriptors that the process may have: `None` where that is not
+    /// known, or not bounded.
+    pub fn for_descriptors(descriptors: Option<usize>) -> Limits {
+        let descriptors = descriptors.unwrap_or(usize::MAX);
+        // A link takes three: our end, and tiny_http's twice.
+        let links = (descriptors / 12).clamp(2, 12);
+        // For standard streams, listeners, UDP sockets, the log, a name being resolved.
+        let reserve = 3 * links + 24;
+        let threads = descriptors.saturating_sub(reserve).clamp(4, 200);
+        Limits {
+            threads,
+            links,
+            per_neighbour: (threads / 4).max(2),
+            head_time: Duration::from_secs(5),
+            answer_time: Duration::from_secs(5),
+            idle_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Stack of a gate thread. A head is at most 8 KiB, and lies on the heap.
+const STACK: usize = 128 * 1024;
+/// After a refusal the client's remaining bytes are read for so long, so that it gets to read
+/// the answer: closing with bytes unread would reset the connection.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_BYTES: usize = 256 * 1024;
+/// Pause after an accept that failed, most likely for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// What a client can always take at once without waiting: less than any system's send buffer.
+const SMALL_ANSWER: usize = 4096;
+
+/// What the gate's threads share.
+struct Gate {
+    limits: Limits,
+    links: Links,
+    server: Server,
+    connections: Connections,
+    log: Log,
+}
+
+/// Opens the gate: from now on `server` answers what arrives at `listeners`. Returns when the
+/// threads run.
+pub fn open(
+    listeners: Vec<TcpListener>,
+    server: Server,
+    limits: Limits,
+    log: Log,
+) -> io::Result<()> {
+    let gate = Arc::new(Gate {
+        limits,
+        links: Links::open(limits.links, log.clone())?,
+        server,
+        connections: Connections::new(limits.threads, listeners.len(), limits.per_neighbour),
+        log,
+    });
+    let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
+    let mut started = vec![0; listeners.len()];
+    for slot in 0..limits.threads.max(listeners.len()) {
+        let index = slot % listeners.len();
+        let listener = Arc::clone(&listeners[index]);
+        let shared = Arc::clone(&gate);
+        let spawned = thread::Builder::new()
+            .name("gate".into())
+            .stack_size(STACK)
+            .spawn(move || shared.serve(&listener, index, slot));
+        match spawned {
+            Ok(_) => started[index] += 1,
+            Err(error) if started.contains(&0) => return Err(error),
+            Err(error) => {
+                let count: usize = started.iter().sum();
+                gate.log.line(
+                    About::Always,
+                    format_args!("the system allows no more than {count} threads: {error}"),
+                );
+                break;
+            }
+        }
+    }
+    thread::Builder::new()
+        .name("doorkeeper".into())
+        .stack_size(STACK)
+        .spawn(move || gate.connections.keep_a_thread_free())?;
+    Ok(())
+}
+
+/// What a thread keeps from one connection to the next.
+#[derive(Default)]
+struct Buffers {
+    /// Bytes of the client, from the beginning of a request.
+    received: Vec<u8>,
+    /// The clean head.
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// How reading a head went, if it went well.
+enum Received {
+    /// A request, and how many bytes its head has.
+    Head(Head, usize),
+    /// The client has gone, or was silent for too long.
+    Nothing,
+}
+
+impl Gate {
+    /// A thread of the gate.
+    fn serve(&self, listener: &TcpListener, index: usize, slot: usize) {
+        let mut buffers = Buffers::default();
+        loop {
+            self.connections.thread_is_free(index);
+            let accepted = listener.accept();
+            self.connections.thread_is_taken(index);
+            match accepted {
+                Ok((stream, from)) => {
+                    let stream = Arc::new(stream);
+                    let met = AssertUnwindSafe(|| self.meet(&stream, from, slot, &mut buffers));
+                    if catch_unwind(met).is_err() {
+                        let text = "a connection met an error of the tracker's own";
+                        self.log.line(About::Always, format_args!("{text}"));
+                    }
+                }
+                // The client has left again before it was its turn.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // An error stays with the listener for as long as its cause does: make room,
+                    // and do not spin.
+                    let text = format_args!("a client could not be let in: {error}");
+                    self.log.line(About::Trouble, text);
+                    self.connections.evict_longest_waiting(Instant::now());
+                    thread::sleep(ACCEPT_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn meet(&self, stream: &Arc<TcpStream>, from: SocketAddr, slot: usize, buffers: &mut Buffers) {
+        let source = address::canonical(from.ip());
+        let Some(place) = self.connections.enter(slot, stream, source) else {
+            let most = self.limits.per_neighbour;
+            self.log.line(
+                About::Trouble,
+                format_args!("turned away {source}: it has {most} connections open already"),
+            );
+            return;
+        };
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let visitor = Visitor {
+            stream,
+            place: &place,
+            source: SocketAddr::new(source, from.port()),
+            local: SocketAddr::new(address::canonical(local.ip()), local.port()),
+        };
+        if let Err(refused) = self.converse(&visitor, buffers) {
+            self.log.line(
+                About::Trouble,
+                format_args!(
+                    "refused {source}: {} (the sender's fault, or a scanner's)",
+                    refused.text
+                ),
+            );
+            // Whether that reaches it is the client's business.
+            let _ = refuse(stream, &place, refused, &mut buffers.answer);
+        }
+    }
+
+    /// Answers one request after the other. An error is one that the client is told.
+    fn converse(&self, visitor: &Visitor<'_>, buffers: &mut Buffers) -> Result<(), Refused> {
+        let received = &mut buffers.received;
+        received.clear();
+        let mut timer = Timer::default();
+        let mut is_first = true;
+        loop {
+            visitor.place.wait_begins();
+            let first_byte_time = match is_first {
+                true => self.limits.head_time,
+                false => self.limits.idle_time,
+            };
+            let read = self.read_head(visitor.stream, received, first_byte_time, &mut timer);
+            if !visitor.place.wait_ends() {
+                return Ok(());
+            }
+            let (head, length) = match read? {
+                Received::Head(head, length) => (head, length),
+                Received::Nothing => return Ok(()),
+            };
+            let request = &mut buffers.request;
+            self.clean(visitor, &head, received, request);
+            received.drain(..length);
+            let exchanged =
+                self.links
+                    .exchange(request, head.is_head, &mut buffers.answer, &mut |r| {
+                        self.server.serve(r);
+                    });
+            let end_of_head = exchanged.map_err(|_| head::BUSY)?.head;
+            let connection = match (head.keep_alive, head.is_http_1_0) {
+                (false, _) => &b"Connection: close\r\n"[..],
+                (true, true) => b"Connection: keep-alive\r\n",
+                (true, false) => b"",
+            };
+            // Before the empty line that ends the head.
+            let at = end_of_head - 2;
+            buffers.answer.splice(at..at, connection.iter().copied());
+            visitor.place.wait_begins();
+            let is_small = is_first && buffers.answer.len() <= SMALL_ANSWER;
+            let written = match is_small {
+                true => (&mut &*visitor.stream).write_all(&buffers.answer),
+                false => write_within(visitor.stream, &buffers.answer, self.limits.answer_time),
+            };
+            if written.is_err() || !head.keep_alive {
+                return Ok(());
+            }
+            is_first = false;
+        }
+    }
+
+    /// Reads until `received` begins with a whole head. Bytes behind it stay where they are.
+    fn read_head(
+        &self,
+        stream: &TcpStream,
+        received: &mut Vec<u8>,
+        first_byte_time: Duration,
+        timer: &mut Timer,
+    ) -> Result<Received, Refused> {
+        let mut deadline = None;
+        let mut seen = 0;
+        loop {
+            received.drain(..head::leading_empty_lines(received));
+            head::check_beginning(received)?;
+            if let Some(length) = head::end(received, seen) {
+                let head = head::parse(&received[..length])?;
+                return Ok(Received::Head(head, length));
+            }
+            seen = received.len();
+            let left = if received.is_empty() {
+                first_byte_time
+            } else {
+                // However slowly it drips, the head has this time in all.
+                let begun = Instant::now();
+                let end = *deadline.get_or_insert(begun + self.limits.head_time);
+                end.saturating_duration_since(begun)
+            };
+            if left.is_zero() {
+                return Err(head::TOO_SLOW);
+            }
+            timer.set_read(stream, left);
+            let mut more = [0; 2048];
+            match (&mut &*stream).read(&mut more) {
+                Ok(0) => return Ok(Received::Nothing),
+                Ok(length) => received.extend_from_slice(&more[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) && !received.is_empty() => {
+                    return Err(head::TOO_SLOW);
+                }
+                Err(_) => return Ok(Received::Nothing),
+            }
+        }
+    }
+
+    /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
+    /// the client's headers nothing is passed on but the host.
+    fn clean(&self, visitor: &Visitor<'_>, head: &Head, received: &[u8], request: &mut Vec<u8>) {
+        request.clear();
+        let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
+        request.extend_from_slice(method);
+        head::write_target(&received[head.target.clone()], request);
+        request.extend_from_slice(b" HTTP/1.1\r\n");
+        self.links.write_secret(request);
+        // Writing into a Vec does not fail.
+        let _ = write!(
+            request,
+            "Visitor: {} {} ",
+            visitor.source.ip(),
+            visitor.local
+        );
+        if let Some(host) = &head.host {
+            request.extend_from_slice(&received[host.clone()]);
+        }
+        request.extend_from_slice(b"\r\n\r\n");
+    }
+}
+
+/// A client and its connection.
+struct Visitor<'a> {
+    stream: &'a TcpStream,
+    place: &'a Place<'a>,
+    source: SocketAddr,
+    local: SocketAddr,
+}
+
+/// Remembers the read timeout of a connection: setting it is a system call.
+#[derive(Default)]
+struct Timer {
+    is_set: Duration,
+}
+
+impl Timer {
+    fn set_read(&mut self, stream: &TcpStream, timeout: Duration) {
+        if self.is_set != timeout && stream.set_read_timeout(Some(timeout)).is_ok() {
+            self.is_set = timeout;
+        }
+    }
+}
+
+/// `WouldBlock` on Unix, `TimedOut` on Windows.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Writes all of `bytes` in at most `time`, however slowly the client takes them.
+fn write_within(mut stream: &TcpStream, mut bytes: &[u8], time: Duration) -> io::Result<()> {
+    let begin = Instant::now();
+    while !bytes.is_empty() {
+        let left = time.checked_sub(begin.elapsed()).filter(|t| !t.is_zero());
+        stream.set_write_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
+        match stream.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(length) => bytes = &bytes[length..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Answers what may not pass, and closes so that the client can read the answer.
+fn refuse(
+    mut stream: &TcpStream,
+    place: &Place<'_>,
+    refused: Refused,
+    answer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut body = Vec::new();
+    let mut allow = "";
+    if refused == head::NOT_A_GET {
+        // Of all these, only this can be an announce by a client that means it.
+        write_refusal(&Refusal::NotAGet, &mut body);
+        allow = "Allow: GET, HEAD\r\n";
+    } else {
+        body.extend_from_slice(refused.text.as_bytes());
+        body.push(b'\n');
+    }
+    answer.clear();
+    write!(
+        answer,
+        "HTTP/1.1 {}\r\nServer: mayfly\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+         {allow}Connection: close\r\n\r\n",
+        refused.status,
+        body.len()
+    )?;
+    answer.extend_from_slice(&body);
+    place.wait_begins();
+    write_within(stream, answer, DRAIN_TIME)?;
+    stream.shutdown(Shutdown::Write)?;
+    let begin = Instant::now();
+    let mut drained = 0;
+    let mut bytes = [0; 4096];
+    while drained < DRAIN_BYTES {
+        let left = DRAIN_TIME.checked_sub(begin.elapsed());
+        let left = left.filter(|left| !left.is_zero());
+        stream.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
+        match stream.read(&mut bytes)? {
+            0 => break,
+            length => drained += length,
+        }
+    }
+    Ok(())
+}

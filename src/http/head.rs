@@ -1,0 +1,451 @@
+//! The head of an HTTP request, as the gate reads it: what is let through, and what is refused.
+//!
+//! Bytes in, values out. The limits that need a clock or a socket are in `gate.rs`. The grammar
+//! is that of RFC 9112, and only what a tracker has a use for: GET and HEAD without a body.
+
+use std::ops::Range;
+
+/// Longest head, in bytes. An announce takes some 400; browsers send up to 4 KB with cookies.
+pub const LONGEST: usize = 8 * 1024;
+
+/// A request that may pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// HEAD instead of GET.
+    pub is_head: bool,
+    /// Path and query as they came, in origin form.
+    pub target: Range<usize>,
+    /// The value of `Host`, if it looks like one.
+    pub host: Option<Range<usize>>,
+    /// Whether the client would like to ask more on this connection.
+    pub keep_alive: bool,
+    /// Whether it is HTTP/1.0, whose clients must be told that the connection is kept.
+    pub is_http_1_0: bool,
+}
+
+/// A request that may not pass: the answer to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// With the reason phrase.
+    pub status: &'static str,
+    /// What is wrong and what to do, for a person.
+    pub text: &'static str,
+}
+
+const fn refused(status: &'static str, text: &'static str) -> Refused {
+    Refused { status, text }
+}
+
+/// Neither GET nor HEAD. The gate answers it with a bencoded failure as well.
+pub const NOT_A_GET: Refused = refused(
+    "405 Method Not Allowed",
+    "a tracker answers GET and HEAD only",
+);
+/// The head did not arrive in time.
+pub const TOO_SLOW: Refused = refused(
+    "408 Request Timeout",
+    "the request did not arrive within 5 seconds",
+);
+/// The tracker is at its bounds, or tiny_http did not answer.
+pub const BUSY: Refused = refused(
+    "503 Service Unavailable",
+    "the tracker is busy; the next announce may work",
+);
+const TOO_LONG: Refused = refused(
+    "431 Request Header Fields Too Large",
+    "the request is longer than 8 KiB",
+);
+const NOT_HTTP: Refused = refused(
+    "400 Bad Request",
+    "this port speaks plain HTTP/1.1, not TLS and not another protocol",
+);
+const BAD_LINE: Refused = refused(
+    "400 Bad Request",
+    "the first line of a request is: GET /announce?... HTTP/1.1",
+);
+const BAD_HEADER: Refused = refused(
+    "400 Bad Request",
+    "a header is a name, a colon and a value on one line",
+);
+const BAD_VERSION: Refused = refused(
+    "505 HTTP Version Not Supported",
+    "this port speaks HTTP/1.0 and HTTP/1.1",
+);
+const BODY: Refused = refused(
+    "413 Content Too Large",
+    "a request to a tracker has no body",
+);
+const EXPECT: Refused = refused(
+    "417 Expectation Failed",
+    "a request to a tracker has no body to expect anything for",
+);
+
+/// Where the head ends, if it is whole: the index behind its empty line. `seen` bytes have been
+/// looked at before, so that a client which sends byte by byte does not cost a look at all of
+/// them each time.
+pub fn end(bytes: &[u8], seen: usize) -> Option<usize> {
+    let begin = seen.saturating_sub(3);
+    let mut rest = bytes.get(begin..)?;
+    loop {
+        let line_feed = rest.iter().position(|&byte| byte == b'\n')?;
+        rest = &rest[line_feed + 1..];
+        let empty_line = match rest {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            _ => continue,
+        };
+        return Some(bytes.len() - rest.len() + empty_line);
+    }
+}
+
+/// How many bytes of empty lines stand before a request: some clients end the one before with
+/// such (RFC 9112, 2.2).
+pub fn leading_empty_lines(bytes: &[u8]) -> usize {
+    let is_line_end = |&byte: &u8| byte == b'\r' || byte == b'\n';
+    bytes.iter().take_while(|byte| is_line_end(byte)).count()
+}
+
+/// Whether what has come so far can still become a request; found out early for those that send
+/// something else and then wait.
+pub fn check_beginning(bytes: &[u8]) -> Result<(), Refused> {
+    match bytes.first() {
+        Some(byte) if !byte.is_ascii_uppercase() => Err(NOT_HTTP),
+        _ if bytes.len() > LONGEST => Err(TOO_LONG),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a whole head. `head` ends with the empty line.
+pub fn parse(head: &[u8]) -> Result<Head, Refused> {
+    check_beginning(head)?;
+    let mut lines = Lines { head, at: 0 };
+    let line = lines.next().ok_or(BAD_LINE)?;
+    let mut parsed = request_line(head, line)?;
+    // Kept by default since HTTP/1.1.
+    let (mut close, mut keep) = (false, false);
+    let mut hosts = 0;
+    for line in lines {
+        let text = &head[line.clone()];
+        if text.is_empty() {
+            break;
+        }
+        let colon = text.iter().position(|&byte| byte == b':');
+        let colon = colon.filter(|&colon| colon > 0).ok_or(BAD_HEADER)?;
+        let (name, value) = (&text[..colon], trim(&text[colon + 1..]));
+        // Space around a name is how requests are smuggled past a proxy.
+        if name.iter().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(BAD_HEADER);
+        }
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        if is("content-length") {
+            if value.is_empty() || value.iter().any(|&byte| byte != b'0') {
+                return Err(BODY);
+            }
+        } else if is("transfer-encoding") {
+            return Err(BODY);
+        } else if is("expect") {
+            return Err(EXPECT);
+        } else if is("connection") {
+            for option in value.split(|&byte| byte == b',') {
+                close |= trim(option).eq_ignore_ascii_case(b"close");
+                keep |= trim(option).eq_ignore_ascii_case(b"keep-alive");
+            }
+        } else if is("host") {
+            hosts += 1;
+            let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
+            parsed.host = is_host(value).then_some(begin..begin + value.len());
+        }
+    }
+    if hosts > 1 {
+        return Err(BAD_HEADER);
+    }
+    parsed.keep_alive = !close && (keep || !parsed.is_http_1_0);
+    Ok(parsed)
+}
+
+/// Appends `target` with everything but printable ASCII percent-encoded: tiny_http drops a
+/// connection with such bytes, and some clients send them.
+pub fn write_target(target: &[u8], out: &mut Vec<u8>) {
+    for &byte in target {
+        if byte.is_ascii_graphic() {
+            out.push(byte);
+        } else {
+            let digit = |digit: u8| b"0123456789ABCDEF"[usize::from(digit)];
+            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}
+
+/// `GET target HTTP/1.1`. What lies between the first space and the last is the target, so that
+/// a space in it (an info_hash may hold one, unescaped) does no harm.
+fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, Refused> {
+    let text = &head[line.clone()];
+    let first = text.iter().position(|&byte| byte == b' ').ok_or(BAD_LINE)?;
+    let last = text
+        .iter()
+        .rposition(|&byte| byte == b' ')
+        .ok_or(BAD_LINE)?;
+    let is_http_1_0 = match &text[last + 1..] {
+        b"HTTP/1.1" => false,
+        b"HTTP/1.0" => true,
+        version if version.starts_with(b"HTTP/") => return Err(BAD_VERSION),
+        _ => return Err(BAD_LINE),
+    };
+    let is_head = match &text[..first] {
+        b"GET" => false,
+        b"HEAD" => true,
+        method if method.iter().all(u8::is_ascii_uppercase) => return Err(NOT_A_GET),
+        _ => return Err(BAD_LINE),
+    };
+    let target = text.get(first + 1..last).unwrap_or_default();
+    // A client behind a proxy may send the whole URL.
+    let authority = ["http://", "https://"]
+        .iter()
+        .find(|scheme| target.starts_with(scheme.as_bytes()))
+        .map(|scheme| scheme.len());
+    let skip = match authority {
+        Some(scheme) => {
+            let slash = target[scheme..].iter().position(|&byte| byte == b'/');
+            scheme + slash.ok_or(BAD_LINE)?
+        }
+        None => 0,
+    };
+    if target.get(skip) != Some(&b'/') {
+        return Err(BAD_LINE);
+    }
+    let begin = line.start + first + 1;
+    Ok(Head {
+        is_head,
+        target: begin + skip..begin + target.len(),
+        host: None,
+        keep_alive: false,
+        is_http_1_0,
+    })
+}
+
+/// A name or an address, and perhaps a port; nothing that could be markup or a second header.
+fn is_host(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
+    !value.is_empty() && value.len() <= 260 && value.iter().all(allowed)
+}
+
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The lines of a head, without their ends; a line feed alone ends one too.
+struct Lines<'a> {
+    head: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let begin = self.at;
+        let length = self.head.get(begin..)?.iter().position(|&b| b == b'\n')?;
+        self.at = begin + length + 1;
+        let has_return = length > 0 && self.head[begin + length - 1] == b'\r';
+        Some(begin..begin + length - usize::from(has_return))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(head: &str) -> Result<(String, Option<String>, bool), Refused> {
+        assert_eq!(end(head.as_bytes(), 0), Some(head.len()), "{head:?}");
+        parse(head.as_bytes()).map(|parsed| {
+            let text = |range: Range<usize>| head[range].to_owned();
+            (
+                text(parsed.target),
+                parsed.host.map(text),
+                parsed.keep_alive,
+            )
+        })
+    }
+
+    macro_rules! passes {
+        ($name:ident, $head:expr, $target:expr, $host:expr, $keep_alive:expr) => {
+            #[test]
+            fn $name() {
+                let host: Option<&str> = $host;
+                let expected = ($target.to_owned(), host.map(str::to_owned), $keep_alive);
+                assert_eq!(read($head), Ok(expected));
+            }
+        };
+    }
+
+    macro_rules! fails {
+        ($name:ident, $head:expr, $refused:expr) => {
+            #[test]
+            fn $name() {
+                assert_eq!(read($head), Err($refused));
+            }
+        };
+    }
+
+    passes!(plain, "GET /a?b=c HTTP/1.1\r\n\r\n", "/a?b=c", None, true);
+    passes!(
+        a_host,
+        "GET / HTTP/1.1\r\nHost:  box.lan:9000 \r\n\r\n",
+        "/",
+        Some("box.lan:9000"),
+        true
+    );
+    passes!(
+        an_ipv6_host,
+        "GET / HTTP/1.1\nhOST:[::1]:9\n\n",
+        "/",
+        Some("[::1]:9"),
+        true
+    );
+    passes!(
+        a_host_that_is_none,
+        "GET / HTTP/1.1\r\nHost: <b>\r\n\r\n",
+        "/",
+        None,
+        true
+    );
+    passes!(
+        close,
+        "GET / HTTP/1.1\r\nConnection: TE, Close\r\n\r\n",
+        "/",
+        None,
+        false
+    );
+    passes!(http_1_0_closes, "GET / HTTP/1.0\r\n\r\n", "/", None, false);
+    passes!(
+        http_1_0_kept,
+        "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+        "/",
+        None,
+        true
+    );
+    passes!(
+        a_space_in_the_target,
+        "GET /a?b= c HTTP/1.1\r\n\r\n",
+        "/a?b= c",
+        None,
+        true
+    );
+    passes!(
+        the_whole_url,
+        "GET http://box.lan:9000/a?b=c HTTP/1.1\r\n\r\n",
+        "/a?b=c",
+        None,
+        true
+    );
+    passes!(
+        no_body_said_aloud,
+        "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        "/",
+        None,
+        true
+    );
+
+    fails!(post, "POST / HTTP/1.1\r\n\r\n", NOT_A_GET);
+    fails!(options, "OPTIONS * HTTP/1.1\r\n\r\n", NOT_A_GET);
+    fails!(http_2, "GET / HTTP/2.0\r\n\r\n", BAD_VERSION);
+    fails!(http_3, "GET / HTTP/3.0\r\n\r\n", BAD_VERSION);
+    fails!(h2_preface, "PRI * HTTP/2.0\r\n\r\n", BAD_VERSION);
+    fails!(http_0_9, "GET /\r\n\r\n", BAD_LINE);
+    fails!(no_target, "GET HTTP/1.1\r\n\r\n", BAD_LINE);
+    fails!(no_path, "GET x HTTP/1.1\r\n\r\n", BAD_LINE);
+    fails!(
+        a_url_without_path,
+        "GET http://x HTTP/1.1\r\n\r\n",
+        BAD_LINE
+    );
+    fails!(lower_case_method, "Get / HTTP/1.1\r\n\r\n", BAD_LINE);
+    fails!(
+        a_body,
+        "GET / HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n",
+        BODY
+    );
+    fails!(
+        two_lengths,
+        "GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+        BODY
+    );
+    fails!(
+        a_length_of_nothing,
+        "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+        BODY
+    );
+    fails!(
+        a_chunked_body,
+        "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        BODY
+    );
+    fails!(
+        expect,
+        "GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+        EXPECT
+    );
+    fails!(no_colon, "GET / HTTP/1.1\r\nHost\r\n\r\n", BAD_HEADER);
+    fails!(no_name, "GET / HTTP/1.1\r\n: x\r\n\r\n", BAD_HEADER);
+    fails!(
+        a_folded_header,
+        "GET / HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n",
+        BAD_HEADER
+    );
+    fails!(
+        a_space_before_the_colon,
+        "GET / HTTP/1.1\r\nContent-Length : 5\r\n\r\n",
+        BAD_HEADER
+    );
+    fails!(
+        two_hosts,
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        BAD_HEADER
+    );
+    fails!(tls, "\u{16}\u{3}\u{1}\n\n", NOT_HTTP);
+
+    #[test]
+    fn the_beginning_tells_early() {
+        assert_eq!(check_beginning(b""), Ok(()));
+        assert_eq!(check_beginning(b"GET"), Ok(()));
+        assert_eq!(check_beginning(b"\x16\x03"), Err(NOT_HTTP));
+        assert_eq!(check_beginning(b"\x13BitTorrent protocol"), Err(NOT_HTTP));
+        assert_eq!(check_beginning(&[b'A'; LONGEST]), Ok(()));
+        assert_eq!(check_beginning(&[b'A'; LONGEST + 1]), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn a_target_of_any_bytes_becomes_printable_and_decodes_to_the_same() {
+        let all: Vec<u8> = (0..=255).filter(|&byte| byte != b'%').collect();
+        let mut out = Vec::new();
+        write_target(&all, &mut out);
+        assert!(out.iter().all(u8::is_ascii_graphic));
+        assert_eq!(&super::super::query::decode(&out)[..], &all[..]);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(mut head in "(GET|HEAD|[A-Z]{1,4}) [ -~\r\n]{0,200}") {
+            head.push_str("\r\n\r\n");
+            let end = end(head.as_bytes(), 0).unwrap();
+            if let Ok(parsed) = parse(&head.as_bytes()[..end]) {
+                prop_assert!(head[parsed.target].starts_with('/'));
+            }
+        }
+
+        #[test]
+        fn the_end_is_found_however_the_head_is_cut(head in "[a\r\n]{0,20}", cut in 0..20_usize) {
+            let cut = cut.min(head.len());
+            let whole = end(head.as_bytes(), 0);
+            let in_parts = end(&head.as_bytes()[..cut], 0).or(end(head.as_bytes(), cut));
+            prop_assert_eq!(whole, in_parts);
+        }
+    }
+}

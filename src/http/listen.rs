@@ -1,0 +1,188 @@
+//! Opening the public TCP listeners, on the same terms on every platform.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+/// How often a free port is tried when port 0 was asked for and there is more than one address:
+/// what one address has free may be taken on another.
+const TRIES: usize = 20;
+
+/// The address that could not be listened on, and why.
+#[derive(Debug)]
+pub struct Failed {
+    /// With the port that was asked for.
+    pub address: SocketAddr,
+    /// The system's reason.
+    pub error: io::Error,
+}
+
+/// Listens on `port` of each of `addresses`, or of every address this machine has if there are
+/// none. With port 0 all get the same free one.
+pub fn open(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let opened = match addresses {
+            [] => open_all(port),
+            _ => open_these(addresses, port),
+        };
+        match opened {
+            Err(failed)
+                if port == 0
+                    && failed.address.port() != 0
+                    && failed.error.kind() == ErrorKind::AddrInUse
+                    && tries < TRIES => {}
+            _ => return opened,
+        }
+    }
+}
+
+fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, Failed> {
+    let mut listeners = Vec::new();
+    for ip in addresses {
+        let listener = listen(*ip, port)?;
+        if port == 0 {
+            port = port_of(&listener)?;
+        }
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Every address: by one socket for both families where the system has such (Linux), by one for
+/// each where it has not (Windows), by IPv4 alone where there is no IPv6.
+fn open_all(port: u16) -> Result<Vec<TcpListener>, Failed> {
+    let ipv6 = match listen(Ipv6Addr::UNSPECIFIED.into(), port) {
+        Err(failed) if failed.error.kind() != ErrorKind::AddrInUse => {
+            return Ok(vec![listen(Ipv4Addr::UNSPECIFIED.into(), port)?]);
+        }
+        opened => opened?,
+    };
+    let port = port_of(&ipv6)?;
+    match listen(Ipv4Addr::UNSPECIFIED.into(), port) {
+        Ok(ipv4) => Ok(vec![ipv6, ipv4]),
+        // Taken by our own socket, or by another program?
+        Err(failed) if failed.error.kind() == ErrorKind::AddrInUse => {
+            match takes_ipv4(&ipv6, port) {
+                true => Ok(vec![ipv6]),
+                false => Err(failed),
+            }
+        }
+        // A machine without IPv4.
+        Err(_) => Ok(vec![ipv6]),
+    }
+}
+
+/// Whether an IPv6 listener gets IPv4 connections too. Found out by trying, since std has no
+/// way to ask.
+fn takes_ipv4(listener: &TcpListener, port: u16) -> bool {
+    let Ok(ipv4) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+        return false;
+    };
+    // This one comes to our listener for certain, so that accept below has an end. A machine
+    // with a loopback of IPv4 only has nobody to ask; then the usual case is assumed.
+    let Ok(ipv6) = TcpStream::connect((Ipv6Addr::LOCALHOST, port)) else {
+        return true;
+    };
+    let (Ok(ipv4), Ok(ipv6)) = (ipv4.local_addr(), ipv6.local_addr()) else {
+        return true;
+    };
+    loop {
+        match listener.accept() {
+            Ok((_, from)) if from == ipv6 => return false,
+            Ok((_, from)) => {
+                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                if from == ipv4 {
+                    return true;
+                }
+                // Somebody else was quick; they will try again.
+            }
+            Err(_) => return true,
+        }
+    }
+}
+
+fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, Failed> {
+    let address = SocketAddr::new(ip, port);
+    TcpListener::bind(address)
+        .and_then(without_delay)
+        .map_err(|error| Failed { address, error })
+}
+
+fn port_of(listener: &TcpListener) -> Result<u16, Failed> {
+    match listener.local_addr() {
+        Ok(address) => Ok(address.port()),
+        Err(error) => Err(Failed {
+            address: SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
+            error,
+        }),
+    }
+}
+
+/// Sets TCP_NODELAY on a listener, whose connections inherit it: an answer that takes two
+/// segments would otherwise wait up to 40 ms for the first to be acknowledged. std offers it for
+/// streams only, and a listener is a socket like them.
+pub fn without_delay(listener: TcpListener) -> io::Result<TcpListener> {
+    #[cfg(unix)]
+    type Socket = std::os::fd::OwnedFd;
+    #[cfg(windows)]
+    type Socket = std::os::windows::io::OwnedSocket;
+
+    let stream = TcpStream::from(Socket::from(listener));
+    stream.set_nodelay(true)?;
+    Ok(TcpListener::from(Socket::from(stream)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_inherit_the_lack_of_delay() {
+        let listener = without_delay(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(listener.accept().unwrap().0.nodelay().unwrap());
+    }
+
+    #[test]
+    fn every_address_of_both_families_on_one_free_port() {
+        let listeners = open(&[], 0).unwrap();
+        let port = listeners[0].local_addr().unwrap().port();
+        assert_ne!(port, 0);
+        for listener in &listeners {
+            assert_eq!(listener.local_addr().unwrap().port(), port);
+        }
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    }
+
+    #[test]
+    fn given_addresses_share_one_free_port() {
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse().unwrap());
+        // Not every system has all of 127.0.0.0/8.
+        let Ok(listeners) = open(&addresses, 0) else {
+            return;
+        };
+        let local: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
+        assert_eq!([local[0].ip(), local[1].ip()], addresses);
+        assert_eq!(local[0].port(), local[1].port());
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let failed = open(&[address.ip()], address.port()).unwrap_err();
+        assert_eq!(failed.address, address);
+        assert_eq!(failed.error.kind(), ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_port_taken_on_ipv4_alone_is_taken() {
+        let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert_eq!(
+            open(&[], port).unwrap_err().error.kind(),
+            ErrorKind::AddrInUse
+        );
+    }
+}

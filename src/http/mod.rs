@@ -1,0 +1,19 @@
+//! The tracker over HTTP. In the order in which a request meets them:
+
+pub mod listen;
+
+pub mod gate;
+
+mod connections;
+
+pub mod head;
+
+mod link;
+
+pub mod server;
+
+pub mod query;
+
+pub mod announce;
+
+pub mod bencode;

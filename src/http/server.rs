@@ -1,0 +1,146 @@
+//! What tiny_http hands out, and what is answered: announces, and plain words for everything else.
+//!
+//! Only requests that passed the gate arrive here, so there is no method but GET and HEAD, and no
+//! body.
+
+use super::announce::{Path, read, write_refusal, write_reply};
+use crate::announce::{Refusal, Reply};
+use crate::log::{About, Log};
+use crate::report;
+use crate::tracker::Tracker;
+use std::io::Cursor;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use tiny_http::{Header, Request, Response, StatusCode};
+
+/// Answers requests.
+pub struct Server {
+    tracker: Arc<Tracker>,
+    /// The tracker's time is counted from here.
+    began: Instant,
+    log: Log,
+}
+
+/// Who asks, as the gate says.
+struct Visitor<'a> {
+    source: IpAddr,
+    /// The address and port of this machine that they reached.
+    local: SocketAddr,
+    /// The `Host` that they asked for, if it was a decent one.
+    host: Option<&'a str>,
+}
+
+/// A status and a body of plain text, or of bencoding, which goes by the same type.
+struct Page {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Server {
+    /// A server for `tracker`, whose time began at `began`.
+    pub fn new(tracker: Arc<Tracker>, began: Instant, log: Log) -> Server {
+        Server {
+            tracker,
+            began,
+            log,
+        }
+    }
+
+    /// Answers one request.
+    pub fn serve(&self, request: Request) {
+        // A panic must not take the thread with it: there would soon be none left.
+        let page = catch_unwind(AssertUnwindSafe(|| self.page(&request)));
+        let page = page.unwrap_or_else(|_| {
+            let fault = Refusal::Internal.fault();
+            let text = format_args!("an announce could not be answered ({fault})");
+            self.log.line(About::Always, text);
+            let mut body = Vec::new();
+            write_refusal(&Refusal::Internal, &mut body);
+            Page { status: 500, body }
+        });
+        let header = |name: &str, value: &str| {
+            // Both are constants of printable ASCII.
+            Header::from_bytes(name, value).expect("a valid header")
+        };
+        let length = page.body.len();
+        let response = Response::new(
+            StatusCode(page.status),
+            vec![
+                header("Server", "mayfly"),
+                header("Content-Type", "text/plain"),
+            ],
+            Cursor::new(page.body),
+            Some(length),
+            None,
+        )
+        // Some clients cannot read a chunked body.
+        .with_chunked_threshold(usize::MAX);
+        // If it does not reach the gate, the gate knows.
+        let _ = request.respond(response);
+    }
+
+    fn page(&self, request: &Request) -> Page {
+        let Some(visitor) = visitor(request) else {
+            // The gate wrote it; this cannot be read as anything but a defect.
+            unreachable!("a request without a visitor");
+        };
+        #[cfg(test)]
+        assert_ne!(request.url(), "/panic", "on purpose");
+        let url = request.url();
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let last = path.rsplit('/').next();
+        match last {
+            Some("announce" | "announce.php") => Page {
+                status: 200,
+                body: self.announce(query, &visitor),
+            },
+            _ => Page {
+                status: 404,
+                body: not_found(&visitor).into_bytes(),
+            },
+        }
+    }
+
+    fn announce(&self, query: &str, visitor: &Visitor<'_>) -> Vec<u8> {
+        let path = Path {
+            source: visitor.source,
+            local: visitor.local.ip(),
+        };
+        let mut body = Vec::with_capacity(512);
+        let handled = read(query.as_bytes(), path).and_then(|(announce, form)| {
+            let mut reply = Reply::default();
+            let now = self.began.elapsed();
+            self.tracker.handle(&announce, now, &mut reply)?;
+            write_reply(&reply, form, &mut body);
+            report::announced(&self.log, &announce, &reply);
+            Ok(())
+        });
+        if let Err(refusal) = handled {
+            report::refused(&self.log, visitor.source, &refusal);
+            body.clear();
+            write_refusal(&refusal, &mut body);
+        }
+        body
+    }
+}
+
+fn not_found(visitor: &Visitor<'_>) -> String {
+    let reached = visitor.local.to_string();
+    let host = visitor.host.unwrap_or(&reached);
+    format!(
+        "There is nothing here. This is mayfly, a BitTorrent tracker; its announce URL is\n\
+         http://{host}/announce\n"
+    )
+}
+
+/// Reads the gate's second header: source, local address and port, host or nothing.
+fn visitor(request: &Request) -> Option<Visitor<'_>> {
+    let mut words = request.headers().get(1)?.value.as_str().split(' ');
+    Some(Visitor {
+        source: words.next()?.parse().ok()?,
+        local: words.next()?.parse().ok()?,
+        host: words.next().filter(|host| !host.is_empty()),
+    })
+}

@@ -1,0 +1,25 @@
+//! mayfly, a BitTorrent tracker in one executable. The modules, in reading order:
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod run;
+
+pub mod options;
+
+pub mod own_addresses;
+
+pub mod announce;
+
+pub mod address;
+
+pub mod tracker;
+
+pub mod swarms;
+
+pub mod names;
+
+pub mod http;
+
+pub mod report;
+
+pub mod log;

@@ -1,0 +1,463 @@
+//! The log: one line a happening on stdout, with a UTC timestamp, whole and flushed at once.
+//!
+//! Nobody waits for it. Lines go through a bounded queue to a thread that writes them; what comes
+//! faster than the rates below, or than the terminal or the disk takes it, is counted and left
+//! out, so that a flood of announces neither slows the answers nor fills the disk. What is worth
+//! a line is decided where it happens.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How much the operator wants to read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Verbosity {
+    /// The announce URLs and errors (`-q`).
+    Quiet,
+    /// Also what is wrong with clients, and torrents that come and go.
+    #[default]
+    Normal,
+    /// Also every announce (`-v`).
+    Verbose,
+}
+
+/// What a line is about: decides who gets to read it, and how many a second there may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// The announce URLs, and errors of the tracker itself or of the machine.
+    Always,
+    /// The other lines of the start.
+    Start,
+    /// Something is wrong, and not with the tracker.
+    Trouble,
+    /// A torrent's first peer, or its last.
+    Torrent,
+    /// One announce.
+    Announce,
+}
+
+/// Kinds of lines that are bounded each on its own, so that a flood of one hides no other.
+const KINDS: usize = 5;
+
+impl About {
+    /// From which verbosity on the line is written.
+    fn least(self) -> Verbosity {
+        match self {
+            About::Always => Verbosity::Quiet,
+            About::Start | About::Trouble | About::Torrent => Verbosity::Normal,
+            About::Announce => Verbosity::Verbose,
+        }
+    }
+
+    /// How many lines may come at once, and how many a second in the long run. At the latter
+    /// rates a day's flood writes some 100 MB by default, and about 1 GB with `-v`.
+    fn rate(self) -> (f64, f64) {
+        match self {
+            About::Always | About::Start => (100.0, 1.0),
+            About::Trouble => (50.0, 2.0),
+            About::Torrent => (200.0, 5.0),
+            About::Announce => (2000.0, 100.0),
+        }
+    }
+
+    fn plural(self) -> &'static str {
+        match self {
+            About::Always | About::Start => "errors",
+            About::Trouble => "complaints",
+            About::Torrent => "lines about torrents",
+            About::Announce => "announces",
+        }
+    }
+}
+
+/// Longest line, in bytes; longer ones are cut.
+const LONGEST_LINE: usize = 500;
+/// Lines in the queue at most.
+const QUEUE: usize = 4096;
+/// When the lines that were left out are counted in the log, at the latest.
+const TELL_AFTER: Duration = Duration::from_secs(5);
+
+/// The way to the log; clones lead to the same one.
+#[derive(Clone)]
+pub struct Log(Arc<Shared>);
+
+struct Shared {
+    verbosity: Verbosity,
+    queue: SyncSender<Message>,
+    buckets: Mutex<[Bucket; KINDS]>,
+}
+
+enum Message {
+    Line(String),
+    /// Something was left out: a reason to look.
+    Missed,
+    /// Answered when everything before it has been written.
+    Flush(SyncSender<()>),
+}
+
+/// A token bucket.
+struct Bucket {
+    about: About,
+    tokens: f64,
+    filled: Instant,
+    left_out: u64,
+}
+
+impl Log {
+    /// A log that writes to `out`, from a thread of its own.
+    pub fn new(verbosity: Verbosity, out: impl Write + Send + 'static) -> io::Result<Log> {
+        let (queue, messages) = sync_channel(QUEUE);
+        let kinds = [
+            About::Always,
+            About::Start,
+            About::Trouble,
+            About::Torrent,
+            About::Announce,
+        ];
+        let shared = Arc::new(Shared {
+            verbosity,
+            queue,
+            buckets: Mutex::new(kinds.map(|about| Bucket {
+                about,
+                tokens: about.rate().0,
+                filled: Instant::now(),
+                left_out: 0,
+            })),
+        });
+        // The thread must not keep its own queue alive, or it would never end.
+        let for_thread = Arc::downgrade(&shared);
+        thread::Builder::new()
+            .name("log".into())
+            .stack_size(128 * 1024)
+            .spawn(move || {
+                write_lines(&messages, Out::new(out), &for_thread);
+            })?;
+        Ok(Log(shared))
+    }
+
+    /// Whether lines of this kind are written at all; for those that cost something to put
+    /// together.
+    pub fn wants(&self, about: About) -> bool {
+        self.0.verbosity >= about.least()
+    }
+
+    /// Writes a line. Never waits.
+    pub fn line(&self, about: About, text: fmt::Arguments<'_>) {
+        if !self.wants(about) {
+            return;
+        }
+        {
+            let mut buckets = self.0.lock();
+            let bucket = &mut buckets[about as usize];
+            if !bucket.take(Instant::now()) {
+                bucket.left_out += 1;
+                if bucket.left_out == 1 {
+                    // The thread may be asleep, with nothing to wake it until the next line. If
+                    // the queue is full, it is not.
+                    let _ = self.0.queue.try_send(Message::Missed);
+                }
+                return;
+            }
+        }
+        let line = stamped(SystemTime::now(), text);
+        if self.0.queue.try_send(Message::Line(line)).is_err() {
+            self.0.lock()[about as usize].left_out += 1;
+        }
+    }
+
+    /// Waits until what was logged before has been written, or tried.
+    pub fn flush(&self) {
+        let (done, is_done) = sync_channel(1);
+        if self.0.queue.send(Message::Flush(done)).is_ok() {
+            let _ = is_done.recv();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, [Bucket; KINDS]> {
+        // Numbers only; there is no half-changed state to fear.
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_left_out(&self) -> bool {
+        self.lock().iter().any(|bucket| bucket.left_out > 0)
+    }
+
+    /// A line for each kind of which lines were left out.
+    fn take_left_out(&self) -> Vec<String> {
+        let mut buckets = self.lock();
+        let missed = buckets.iter_mut().filter(|bucket| bucket.left_out > 0);
+        missed
+            .map(|bucket| {
+                let count = std::mem::take(&mut bucket.left_out);
+                let what = bucket.about.plural();
+                let text = format_args!("{count} more {what} came too fast for the log");
+                stamped(SystemTime::now(), text)
+            })
+            .collect()
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let (most, a_second) = self.about.rate();
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + passed * a_second).min(most);
+        self.filled = now;
+        let has_one = self.tokens >= 1.0;
+        if has_one {
+            self.tokens -= 1.0;
+        }
+        has_one
+    }
+}
+
+/// The log's thread.
+fn write_lines<W: Write>(messages: &Receiver<Message>, mut out: Out<W>, shared: &Weak<Shared>) {
+    let mut tell_at: Option<Instant> = None;
+    loop {
+        let message = match tell_at {
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => messages.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match message {
+            Ok(Message::Line(line)) => out.line(&line),
+            Ok(Message::Flush(done)) => {
+                let _ = done.send(());
+            }
+            Ok(Message::Missed) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        // After every message and not only when the queue is silent: a flood has no silence.
+        let Some(shared) = shared.upgrade() else {
+            continue;
+        };
+        match tell_at {
+            None if shared.has_left_out() => tell_at = Some(Instant::now() + TELL_AFTER),
+            Some(at) if Instant::now() >= at => {
+                let lines = shared.take_left_out();
+                lines.iter().for_each(|line| out.line(line));
+                tell_at = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where the lines go. Failures (stdout closed, disk full) cost lines and nothing else.
+struct Out<W> {
+    writer: W,
+    lost: u64,
+}
+
+impl<W: Write> Out<W> {
+    fn new(writer: W) -> Out<W> {
+        Out { writer, lost: 0 }
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.lost > 0 {
+            // The line that failed may have been written in part: begin a new one.
+            let count = self.lost;
+            let text = format_args!("{count} lines before this one could not be written");
+            let note = format!("\n{}", stamped(SystemTime::now(), text));
+            if self.write(&note).is_err() {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if self.write(line).is_err() {
+            self.lost += 1;
+        }
+    }
+
+    /// In one write where the system allows, so that lines of two programs do not mix.
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        self.writer.write_all(line.as_bytes())?;
+        self.writer.flush()
+    }
+}
+
+/// `2026-11-22T12:16:43Z text`, and a line feed. Everything but printable ASCII is escaped, since
+/// parts of the text come from strangers and end up in somebody's terminal.
+fn stamped(time: SystemTime, text: fmt::Arguments<'_>) -> String {
+    let mut line = Printable(format!("{} ", timestamp(time)));
+    // A String takes everything.
+    let _ = line.write_fmt(text);
+    line.0.truncate(LONGEST_LINE);
+    line.0.push('\n');
+    line.0
+}
+
+/// A string that takes printable ASCII as it is and escapes the rest.
+struct Printable(String);
+
+impl fmt::Write for Printable {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if self.0.len() >= LONGEST_LINE {
+                break;
+            }
+            match c {
+                ' '..='~' => self.0.push(c),
+                _ => self.0.extend(c.escape_default()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// RFC 3339, to the second, in UTC.
+fn timestamp(time: SystemTime) -> String {
+    // A clock before 1970 is not worth an error.
+    let seconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs(),
+        Err(_) => 0,
+    };
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of the day so many days after 1 January 1970 (Gregorian). Years are taken
+/// to begin in March, which puts the leap day at a year's end.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // since 1 March of the year 0
+    let era = days / 146_097; // of 400 years
+    let day_of_era = days % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let months = (5 * day_of_year + 2) / 153; // since March
+    let day = day_of_year - (153 * months + 2) / 5 + 1;
+    let month = if months < 10 { months + 3 } else { months - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Sender, channel};
+
+    /// Passes on what is written; each write waits until it may, if `gate` is there.
+    struct Sink(Sender<String>, Option<Receiver<io::Result<()>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(gate) = &self.1 {
+                gate.recv().unwrap_or(Ok(()))?;
+            }
+            let _ = self.0.send(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn texts(lines: &Receiver<String>) -> Vec<String> {
+        lines.try_iter().map(|line| line[21..].to_owned()).collect()
+    }
+
+    #[test]
+    fn timestamps() {
+        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(at(951_868_800), "2000-03-01T00:00:00Z");
+        assert_eq!(at(1_795_350_603), "2026-11-22T12:30:03Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_printable_ascii_whatever_it_holds() {
+        let line = stamped(UNIX_EPOCH, format_args!("a\r\nb\u{1b}[2J\u{7f}é\u{202e}"));
+        assert_eq!(
+            line,
+            "1970-01-01T00:00:00Z a\\r\\nb\\u{1b}[2J\\u{7f}\\u{e9}\\u{202e}\n"
+        );
+        let long = stamped(UNIX_EPOCH, format_args!("{}", "x".repeat(100_000)));
+        assert_eq!(long.len(), LONGEST_LINE + 1);
+    }
+
+    #[test]
+    fn verbosity_decides_what_is_written() {
+        for (verbosity, expected) in [
+            (Verbosity::Quiet, &["always\n"][..]),
+            (Verbosity::Normal, &["always\n", "trouble\n", "torrent\n"]),
+            (
+                Verbosity::Verbose,
+                &["always\n", "trouble\n", "torrent\n", "announce\n"],
+            ),
+        ] {
+            let (sink, lines) = channel();
+            let log = Log::new(verbosity, Sink(sink, None)).unwrap();
+            log.line(About::Always, format_args!("always"));
+            log.line(About::Trouble, format_args!("trouble"));
+            log.line(About::Torrent, format_args!("torrent"));
+            log.line(About::Announce, format_args!("announce"));
+            log.flush();
+            assert_eq!(texts(&lines), expected);
+        }
+    }
+
+    #[test]
+    fn a_flood_is_cut_counted_and_hides_nothing_else() {
+        let (sink, lines) = channel();
+        let log = Log::new(Verbosity::Verbose, Sink(sink, None)).unwrap();
+        for n in 0..100_000 {
+            log.line(About::Announce, format_args!("{n}"));
+        }
+        log.line(About::Trouble, format_args!("something else"));
+        log.flush();
+        let written = texts(&lines);
+        let (others, announces): (Vec<_>, Vec<_>) =
+            written.iter().partition(|text| text.contains("else"));
+        assert_eq!(others.len(), 1);
+        assert!(announces.len() >= 2_000 && announces.len() < 10_000);
+        let left_out = log.0.take_left_out().join("");
+        let count: usize = left_out[21..].split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(count + announces.len(), 100_000, "{left_out}");
+    }
+
+    #[test]
+    fn a_blocked_terminal_stops_the_lines_and_nothing_else() {
+        let (sink, lines) = channel();
+        let (open, gate) = channel();
+        let log = Log::new(Verbosity::Verbose, Sink(sink, Some(gate))).unwrap();
+        for kind in [About::Announce, About::Torrent, About::Trouble] {
+            for n in 0..10_000 {
+                log.line(kind, format_args!("{n}"));
+            }
+        }
+        drop(open);
+        log.flush();
+        assert!(texts(&lines).len() <= QUEUE + 1);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_and_the_next_is_whole() {
+        let (sink, lines) = channel();
+        let (answer, gate) = channel();
+        let full = || Err(io::Error::from(io::ErrorKind::StorageFull));
+        for result in [full(), full(), full(), Ok(()), Ok(())] {
+            answer.send(result).unwrap();
+        }
+        drop(answer);
+        let log = Log::new(Verbosity::Normal, Sink(sink, Some(gate))).unwrap();
+        for n in 0..4 {
+            log.line(About::Always, format_args!("{n}"));
+        }
+        log.flush();
+        let written: String = lines.try_iter().collect();
+        let written: Vec<_> = written.split('\n').collect();
+        assert!(written[1].ends_with(" 3 lines before this one could not be written"));
+        assert!(written[2].ends_with(" 3"), "{written:?}");
+    }
+}

@@ -1,0 +1,194 @@
+//! DNS names that peers give as their address (`ip=box.lan`), resolved off the request's path.
+//!
+//! A request never waits for a name: it gets what is known by now, and what is not known is asked
+//! for by a thread of its own. Whose names are worth resolving is for `tracker.rs` to say.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Most names waiting to be resolved; what comes then has to ask again with its next announce.
+const MOST_WAITING: usize = 32;
+/// Most names remembered.
+const MOST_KNOWN: usize = 256;
+/// How long an answer is believed, and how long a name that has none is left alone.
+const LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// Asks somebody for the addresses of a name; blocks.
+type Resolve = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
+/// The names known so far, and the thread that finds out about others. It begins with the first
+/// name: most trackers never see one.
+pub struct Names(Arc<Shared>);
+
+struct Shared {
+    resolve: Box<Resolve>,
+    state: Mutex<State>,
+    something_waits: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    known: HashMap<String, Known>,
+    waiting: VecDeque<String>,
+    has_thread: bool,
+}
+
+struct Known {
+    /// When it was asked for.
+    since: Duration,
+    /// `None` while it is being asked for.
+    addresses: Option<Vec<IpAddr>>,
+}
+
+impl Names {
+    /// Resolves as the operating system does.
+    pub fn system() -> Names {
+        Names::new(|name| match (name, 0).to_socket_addrs() {
+            Ok(found) => found.map(|address| address.ip()).collect(),
+            Err(_) => Vec::new(),
+        })
+    }
+
+    /// Resolves by `resolve`, which may block.
+    pub fn new(resolve: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Names {
+        Names(Arc::new(Shared {
+            resolve: Box::new(resolve),
+            state: Mutex::default(),
+            something_waits: Condvar::new(),
+        }))
+    }
+
+    /// The canonical address of `name`, of the family that `ipv6` says if it has one, or `None`
+    /// as long as that is not known. Never blocks for longer than a look into a table takes.
+    pub fn lookup(&self, name: &str, ipv6: bool, now: Duration) -> Option<IpAddr> {
+        let mut state = self.0.lock();
+        if let Some(known) = state.known.get(name) {
+            let is_fresh = now.saturating_sub(known.since) <= LIFE;
+            if known.addresses.is_none() || is_fresh {
+                let addresses = known.addresses.as_deref().unwrap_or_default();
+                let mut of_family = addresses.iter().filter(|ip| ip.is_ipv6() == ipv6);
+                return of_family.next().or(addresses.first()).copied();
+            }
+        }
+        self.ask(&mut state, name, now);
+        None
+    }
+
+    /// For the tests of those who must not ask.
+    #[cfg(test)]
+    pub fn has_asked_for_none(&self) -> bool {
+        self.0.lock().known.is_empty()
+    }
+
+    fn ask(&self, state: &mut State, name: &str, now: Duration) {
+        if !state.has_thread {
+            let shared = Arc::clone(&self.0);
+            let thread = thread::Builder::new().name("names".into());
+            // Without a thread (the system has no more) the source address stands for now.
+            state.has_thread = thread.spawn(move || shared.work()).is_ok();
+        }
+        if state.known.len() >= MOST_KNOWN {
+            let is_young = |known: &Known| now.saturating_sub(known.since) <= LIFE;
+            state.known.retain(|_, known| is_young(known));
+        }
+        let has_room = state.known.len() < MOST_KNOWN && state.waiting.len() < MOST_WAITING;
+        if !state.has_thread || !has_room {
+            return;
+        }
+        let asked = Known {
+            since: now,
+            addresses: None,
+        };
+        state.known.insert(name.to_owned(), asked);
+        state.waiting.push_back(name.to_owned());
+        self.0.something_waits.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here can panic half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        loop {
+            let mut state = self.lock();
+            let name = loop {
+                match state.waiting.pop_front() {
+                    Some(name) => break name,
+                    None => {
+                        state = self
+                            .something_waits
+                            .wait(state)
+                            .unwrap_or_else(PoisonError::into_inner);
+                    }
+                }
+            };
+            drop(state);
+            let mut addresses = (self.resolve)(&name);
+            for ip in &mut addresses {
+                *ip = crate::address::canonical(*ip);
+            }
+            if let Some(known) = self.lock().known.get_mut(&name) {
+                known.addresses = Some(addresses);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// Names whose resolver waits for each answer until the test gives it, and says when the
+    /// name after it is asked for.
+    fn names() -> (Names, mpsc::Sender<Vec<IpAddr>>, mpsc::Receiver<String>) {
+        let (give, given) = mpsc::channel();
+        let (ask, asked) = mpsc::channel();
+        let given = Mutex::new(given);
+        let names = Names::new(move |name| {
+            ask.send(name.to_owned()).unwrap();
+            given.lock().unwrap().recv().unwrap()
+        });
+        (names, give, asked)
+    }
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_lookup_does_not_wait_and_the_next_one_knows() {
+        let (names, give, asked) = names();
+        assert_eq!(names.lookup("box.lan", false, NOW), None);
+        assert_eq!(asked.recv().unwrap(), "box.lan");
+        assert_eq!(names.lookup("box.lan", false, NOW), None, "asked once only");
+        let v4: IpAddr = "192.168.0.7".parse().unwrap();
+        let v6: IpAddr = "fd00::7".parse().unwrap();
+        give.send(vec![v6, "::ffff:192.168.0.7".parse().unwrap()])
+            .unwrap();
+        // The thread takes up the next name only after it has stored the first one's answer.
+        names.lookup("other", false, NOW);
+        assert_eq!(asked.recv().unwrap(), "other");
+        assert_eq!(names.lookup("box.lan", false, NOW), Some(v4));
+        assert_eq!(names.lookup("box.lan", true, NOW), Some(v6));
+        let later = NOW + LIFE + Duration::from_secs(1);
+        assert_eq!(names.lookup("box.lan", true, later), None, "asked anew");
+    }
+
+    #[test]
+    fn what_waits_and_what_is_known_is_bounded() {
+        let (names, _give, asked) = names();
+        names.lookup("first", false, NOW);
+        asked.recv().unwrap();
+        for n in 0..10_000 {
+            names.lookup(&format!("n{n}"), false, NOW);
+        }
+        let state = names.0.lock();
+        assert_eq!(state.waiting.len(), MOST_WAITING);
+        assert_eq!(state.known.len(), MOST_WAITING + 1);
+    }
+}

@@ -1,0 +1,349 @@
+//! The command line: its options, their defaults, and the help text, which is the same list.
+//!
+//! Nothing is opened or resolved here; an address that this machine does not have is found out
+//! when it is bound.
+
+use crate::log::Verbosity;
+use getopts::{Fail, Matches};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The port when none is given: that of py3bt_tracker.
+const PORT: u16 = 9000;
+/// Minutes between two announces of a client, likewise.
+const INTERVAL: &str = "4";
+/// The most peers in an answer, likewise.
+const NUMWANT: u32 = 30;
+/// More than this would not fit into a UDP answer of ordinary size.
+const MOST_NUMWANT: u32 = 200;
+
+/// What the command line asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Options {
+    /// TCP and UDP port; 0 takes a free one.
+    pub port: u16,
+    /// Time between two announces of a client.
+    pub interval: Duration,
+    /// Addresses to listen on; none means all.
+    pub bind: Vec<IpAddr>,
+    /// The most peers in an answer.
+    pub numwant: u32,
+    /// How much to log.
+    pub verbosity: Verbosity,
+}
+
+/// What to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Be a tracker.
+    Run(Options),
+    /// Print the help text.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Reads the arguments, without the program's name. The error is one line for a person.
+pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, String> {
+    let arguments: Vec<_> = arguments.into_iter().map(as_py3bt_tracker_had_it).collect();
+    let matches = known_options().parse(arguments).map_err(explain)?;
+    if matches.opt_present("help") {
+        return Ok(Command::Help);
+    }
+    if matches.opt_present("version") {
+        return Ok(Command::Version);
+    }
+    if let Some(argument) = matches.free.first() {
+        return Err(format!(
+            "argument '{argument}' is not understood; {SEE_HELP}"
+        ));
+    }
+    Ok(Command::Run(Options {
+        port: value(&matches, "port", port)?.unwrap_or(PORT),
+        interval: match value(&matches, "interval", interval)? {
+            Some(interval) => interval,
+            None => interval(INTERVAL).expect("the default is valid"),
+        },
+        bind: {
+            let addresses = matches.opt_strs("bind");
+            let parsed = addresses.iter().map(|text| one("bind", text, address));
+            parsed.collect::<Result<_, _>>()?
+        },
+        numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
+        verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
+            (true, true) => {
+                return Err(format!(
+                    "-v (--verbose) and -q (--quiet) exclude each other; {SEE_HELP}"
+                ));
+            }
+            (true, false) => Verbosity::Verbose,
+            (false, true) => Verbosity::Quiet,
+            (false, false) => Verbosity::Normal,
+        },
+    }))
+}
+
+/// The help text.
+pub fn help() -> String {
+    let brief = "\
+mayfly: a BitTorrent tracker. Start it, add an announce URL that it prints to
+your torrents, done. It keeps nothing on disk.
+
+Usage: mayfly [OPTIONS]";
+    format!(
+        "{}
+Examples:
+    mayfly                      on port 9000, until ctrl+c
+    mayfly -p 6969 -v > log.txt on port 6969, every announce in log.txt
+",
+        known_options().usage(brief)
+    )
+}
+
+/// `mayfly 1.0.0`.
+pub fn version() -> String {
+    format!("mayfly {}", env!("CARGO_PKG_VERSION"))
+}
+
+const SEE_HELP: &str = "mayfly --help lists the options";
+
+fn known_options() -> getopts::Options {
+    let mut options = getopts::Options::new();
+    options
+        .optopt(
+            "p",
+            "port",
+            &format!("listen on this port, 0 for any free one\n(default {PORT})"),
+            "PORT",
+        )
+        .optopt(
+            "i",
+            "interval",
+            &format!("time between two announces of a client\n(default {INTERVAL})"),
+            "MINUTES",
+        )
+        .optmulti(
+            "b",
+            "bind",
+            "listen on this address only; may be repeated\n(default every address, IPv6 and IPv4)",
+            "ADDRESS",
+        )
+        .optopt(
+            "n",
+            "numwant",
+            &format!("most peers in an answer, up to {MOST_NUMWANT}\n(default {NUMWANT})"),
+            "PEERS",
+        )
+        .optflag("v", "verbose", "log every announce")
+        .optflag("q", "quiet", "log only the announce URLs and errors")
+        .optflag("h", "help", "print this help")
+        .optflag("V", "version", "print the version");
+    options
+}
+
+/// py3bt_tracker took `-p=9000` and `--client_request_interval=4`; its users' scripts go on.
+fn as_py3bt_tracker_had_it(argument: String) -> String {
+    if let Some(rest) = argument.strip_prefix("--client_request_interval") {
+        if rest.is_empty() || rest.starts_with('=') {
+            return format!("--interval{rest}");
+        }
+    }
+    match argument.as_bytes() {
+        [b'-', letter, b'=', ..] if letter.is_ascii_alphabetic() => argument.replacen('=', "", 1),
+        _ => argument,
+    }
+}
+
+fn explain(fail: Fail) -> String {
+    let dashed = |name: String| match name.chars().count() {
+        1 => format!("-{name}"),
+        _ => format!("--{name}"),
+    };
+    let what = match fail {
+        Fail::UnrecognizedOption(name) => format!("option '{}' is not known", dashed(name)),
+        Fail::ArgumentMissing(name) => format!("option '{}' wants a value", dashed(name)),
+        Fail::OptionDuplicated(name) => format!("option '{}' is given twice", dashed(name)),
+        Fail::UnexpectedArgument(name) => format!("option '{}' takes no value", dashed(name)),
+        Fail::OptionMissing(name) => format!("option '{}' is missing", dashed(name)),
+    };
+    format!("{what}; {SEE_HELP}")
+}
+
+/// Reads the value of an option that is given at most once.
+fn value<T>(
+    matches: &Matches,
+    name: &str,
+    read: fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let text = matches.opt_str(name);
+    text.map(|text| one(name, &text, read)).transpose()
+}
+
+fn one<T>(name: &str, text: &str, read: fn(&str) -> Result<T, String>) -> Result<T, String> {
+    // A value that a shell or a script garbled may hold anything; the message is one line.
+    read(text).map_err(|accepted| format!("--{name} '{}': {accepted}", text.escape_debug()))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "a port is a whole number from 0 (any free port) to 65535".into())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    // Shorter ones are for tests: clients of the real world do not ask more often than that.
+    let (least, most) = (0.05, 1440.0);
+    match text.parse::<f64>() {
+        Ok(minutes) if (least..=most).contains(&minutes) => {
+            Ok(Duration::from_secs((minutes * 60.0).round() as u64))
+        }
+        _ => Err(format!(
+            "an interval is a number of minutes from {least} to {most}"
+        )),
+    }
+}
+
+fn numwant(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(peers) if (1..=MOST_NUMWANT).contains(&peers) => Ok(peers),
+        _ => Err(format!(
+            "the most peers in an answer is a whole number from 1 to {MOST_NUMWANT}"
+        )),
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    bare.unwrap_or(text).parse().map_err(|_| {
+        "an address to listen on is a number like 192.168.1.5 or fd00::5, \
+         without a name or a port"
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    fn options(line: &str) -> Options {
+        match parsed(line) {
+            Ok(Command::Run(options)) => options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_py3bt_tracker() {
+        let expected = Options {
+            port: 9000,
+            interval: Duration::from_secs(240),
+            bind: vec![],
+            numwant: 30,
+            verbosity: Verbosity::Normal,
+        };
+        assert_eq!(options(""), expected);
+    }
+
+    #[test]
+    fn every_option_in_every_spelling() {
+        for line in ["-p 80", "-p80", "-p=80", "--port 80", "--port=80"] {
+            assert_eq!(options(line).port, 80, "{line}");
+        }
+        for line in [
+            "-i 2",
+            "-i=2",
+            "--interval=2",
+            "--client_request_interval=2",
+            "--client_request_interval 2",
+        ] {
+            assert_eq!(options(line).interval.as_secs(), 120, "{line}");
+        }
+        assert_eq!(options("-i 0.5").interval.as_secs(), 30);
+        assert_eq!(options("-n 200").numwant, 200);
+        assert_eq!(options("-v").verbosity, Verbosity::Verbose);
+        assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
+        let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5]").bind;
+        let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        assert_eq!(bound, expected);
+        assert_eq!(parsed("-h"), Ok(Command::Help));
+        assert_eq!(parsed("-p 1 --help"), Ok(Command::Help));
+        assert_eq!(parsed("-V"), Ok(Command::Version));
+    }
+
+    #[test]
+    fn a_bad_option_or_value_is_quoted_with_what_is_accepted() {
+        for (line, expected) in [
+            (
+                "-p 65536",
+                "--port '65536': a port is a whole number from 0 (any free port) to 65535",
+            ),
+            (
+                "--port=x",
+                "--port 'x': a port is a whole number from 0 (any free port) to 65535",
+            ),
+            (
+                "-i 0",
+                "--interval '0': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i NaN",
+                "--interval 'NaN': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-n 0",
+                "--numwant '0': the most peers in an answer is a whole number from 1 to 200",
+            ),
+            (
+                "-b localhost",
+                "--bind 'localhost': an address to listen on is a number like 192.168.1.5 or \
+                 fd00::5, without a name or a port",
+            ),
+            (
+                "--prot 1",
+                "option '--prot' is not known; mayfly --help lists the options",
+            ),
+            (
+                "-x",
+                "option '-x' is not known; mayfly --help lists the options",
+            ),
+            (
+                "-p",
+                "option '-p' wants a value; mayfly --help lists the options",
+            ),
+            (
+                "-p 1 -p 2",
+                "option '--port' is given twice; mayfly --help lists the options",
+            ),
+            (
+                "--quiet=1",
+                "option '--quiet' takes no value; mayfly --help lists the options",
+            ),
+            (
+                "9000",
+                "argument '9000' is not understood; mayfly --help lists the options",
+            ),
+            (
+                "-v -q",
+                "-v (--verbose) and -q (--quiet) exclude each other; \
+                 mayfly --help lists the options",
+            ),
+        ] {
+            assert_eq!(parsed(line), Err(expected.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_shows_the_defaults_in_80_columns() {
+        let help = help();
+        for part in ["(default 9000)", "(default 4)", "(default 30)", "Examples:"] {
+            assert!(help.contains(part), "{part} in\n{help}");
+        }
+        let longest = help.lines().map(str::len).max();
+        assert!(longest <= Some(80), "{longest:?} columns\n{help}");
+    }
+}

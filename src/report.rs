@@ -1,0 +1,64 @@
+//! What the log says of announces, the same for both transports.
+
+use crate::announce::{Announce, Event, Refusal, Reply};
+use crate::log::{About, Log};
+use std::net::IpAddr;
+
+/// An announce was answered.
+pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
+    let Announce {
+        info_hash,
+        source,
+        port,
+        ..
+    } = announce;
+    if log.wants(About::Announce) {
+        let kind = match announce.is_seeder {
+            true => "seeder",
+            false => "leecher",
+        };
+        let event = match announce.event {
+            Event::Update => "",
+            Event::Started => ", started",
+            Event::Completed => ", completed",
+            Event::Stopped => ", stopped",
+        };
+        log.line(
+            About::Announce,
+            format_args!(
+                "announce of {info_hash} by {kind} {source} port {port}{event}: \
+                 {} seeders, {} leechers, {} peers shown",
+                reply.seeders,
+                reply.leechers,
+                reply.peers.len()
+            ),
+        );
+    }
+    if reply.is_first_peer {
+        log.line(
+            About::Torrent,
+            format_args!("torrent {info_hash}: first peer, {source} port {port}"),
+        );
+    }
+    for ended in &reply.ended {
+        let how = match ended.said_goodbye {
+            true => "said goodbye",
+            false => "fell silent",
+        };
+        log.line(
+            About::Torrent,
+            format_args!("torrent {}: the last peer {how}", ended.info_hash),
+        );
+    }
+}
+
+/// An announce was refused.
+pub fn refused(log: &Log, source: IpAddr, refusal: &Refusal) {
+    log.line(
+        About::Trouble,
+        format_args!(
+            "refused an announce by {source}: {refusal} (probably the fault of {})",
+            refusal.fault()
+        ),
+    );
+}

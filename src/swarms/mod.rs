@@ -1,0 +1,462 @@
+//! The state: who is in which swarm, and since when.
+//!
+//! No lock, no clock and no policy lives here: `tracker.rs` owns all three. Every operation costs
+//! the same however many peers are stored, save that the table behind the index now and then
+//! doubles.
+
+mod peers;
+mod random;
+mod swarm;
+
+#[cfg(test)]
+mod tests;
+
+use crate::address::Reach;
+use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
+use peers::{Moment, Peers, Slot};
+use random::Random;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::time::Duration;
+use swarm::{GroupKey, MOST_GROUPS, Swarm};
+
+/// How many peers of a swarm are of which kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Peers that have it all.
+    pub seeders: u32,
+    /// Peers that do not.
+    pub leechers: u32,
+    /// Leechers that became seeders since the swarm began.
+    pub downloaded: u32,
+}
+
+/// A peer as it announces itself.
+#[derive(Clone, Copy)]
+pub struct Present {
+    /// Who it is.
+    pub endpoint: Endpoint,
+    /// What it calls itself.
+    pub peer_id: PeerId,
+    /// Whether it has it all.
+    pub is_seeder: bool,
+    /// Whether it says that it has just got the last piece.
+    pub completed: bool,
+}
+
+/// Whom an asker may be shown, and how many.
+#[derive(Clone, Copy)]
+pub struct Selection {
+    /// The asker, who is not shown to itself.
+    pub asker: Endpoint,
+    /// Seeders want leechers only.
+    pub only_leechers: bool,
+    /// Peers on the tracker's own machine may be shown.
+    pub loopback: bool,
+    /// Those will be shown under an address of the asker's family, whatever theirs is.
+    pub loopback_as_own_family: bool,
+    /// Peers in private networks may be shown.
+    pub lan: bool,
+    /// The most peers.
+    pub most: usize,
+    /// Whether the peer ids are wanted too.
+    pub with_peer_ids: bool,
+}
+
+/// All swarms.
+pub struct Swarms {
+    /// Tenths of a second of silence that a peer survives.
+    life: u32,
+    by_info_hash: HashMap<InfoHash, u32>,
+    swarms: Vec<Swarm>,
+    /// Indices of `swarms` that are not in use.
+    unused: Vec<u32>,
+    peers: Peers,
+    index: Index,
+    random: Random,
+    drawn: Vec<u32>,
+}
+
+impl Swarms {
+    /// No swarms. A peer is forgotten when it has been silent for longer than `life`; `seed`
+    /// decides which peers are picked.
+    pub fn new(life: Duration, seed: u64) -> Swarms {
+        Swarms {
+            life: (life.as_millis() / 100) as u32,
+            by_info_hash: HashMap::new(),
+            swarms: Vec::new(),
+            unused: Vec::new(),
+            peers: Peers::new(),
+            index: Index::new(),
+            random: Random::new(seed),
+            drawn: Vec::new(),
+        }
+    }
+
+    /// Peers stored, the dead among them that no sweep has reached yet.
+    pub fn peer_count(&self) -> u32 {
+        self.peers.len()
+    }
+
+    /// Swarms that have peers.
+    pub fn swarm_count(&self) -> usize {
+        self.by_info_hash.len()
+    }
+
+    /// Forgets up to `most` of the peers that have been silent for too long, the longest silent
+    /// first, and the swarms that this empties.
+    pub fn sweep(&mut self, now: Duration, most: usize, ended: &mut Vec<Ended>) {
+        let now = Moment::new(now);
+        for _ in 0..most {
+            match self.peers.oldest() {
+                Some(slot) if self.is_dead(slot, now) => {
+                    if let Some(info_hash) = self.forget(slot) {
+                        ended.push(Ended {
+                            info_hash,
+                            said_goodbye: false,
+                        });
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Stores a peer, or what is new of it. Returns whether it is the first of its swarm.
+    pub fn put(&mut self, info_hash: InfoHash, peer: &Present, now: Duration) -> bool {
+        self.put_at(info_hash, peer, Moment::new(now))
+    }
+
+    fn put_at(&mut self, info_hash: InfoHash, peer: &Present, now: Moment) -> bool {
+        let key = GroupKey::of(peer.endpoint.ip, peer.is_seeder);
+        let (swarm, is_first) = match self.by_info_hash.get(&info_hash) {
+            Some(&swarm) => (swarm, false),
+            None => (self.begin(info_hash), true),
+        };
+        let fingerprint = self.index.fingerprint(swarm, peer.endpoint);
+        if let Some(slot) = self.index.get(fingerprint) {
+            if self.is_at(slot, swarm, peer.endpoint) {
+                self.update(slot, key, peer, now);
+                return is_first;
+            }
+            // Another peer has the same 64-bit fingerprint. That takes 2^32 peers to expect, and
+            // cannot be brought about, the hash being keyed. The other makes room, and is back
+            // with its next announce. This swarm may have ended with it, so begin anew.
+            self.forget(slot);
+            return self.put_at(info_hash, peer, now) || is_first;
+        }
+        let slot = self.peers.next_slot();
+        let place = self.swarms[swarm as usize].add(key, peer.endpoint, slot);
+        self.peers.add(peer.peer_id, swarm, key, place, now);
+        self.index.insert(fingerprint, slot);
+        is_first
+    }
+
+    /// Forgets a peer, if `peer_id` is `None` or its peer id. Returns the swarm that this ended.
+    pub fn remove(
+        &mut self,
+        info_hash: InfoHash,
+        endpoint: Endpoint,
+        peer_id: Option<PeerId>,
+    ) -> Option<Ended> {
+        let slot = self.find(info_hash, endpoint)?;
+        if peer_id.is_some_and(|id| id != self.peers.get(slot).peer_id) {
+            return None;
+        }
+        self.forget(slot).map(|info_hash| Ended {
+            info_hash,
+            said_goodbye: true,
+        })
+    }
+
+    /// How many of which kind; zeros for a swarm that is not known.
+    pub fn counts(&self, info_hash: InfoHash) -> Counts {
+        let Some(&swarm) = self.by_info_hash.get(&info_hash) else {
+            return Counts::default();
+        };
+        let swarm = &self.swarms[swarm as usize];
+        Counts {
+            seeders: swarm.count(true),
+            leechers: swarm.count(false),
+            downloaded: swarm.downloaded,
+        }
+    }
+
+    /// Appends peers of a swarm to `picked`: uniformly at random among those whom `selection`
+    /// allows, none twice, those of the asker's address family before the others.
+    pub fn pick(
+        &mut self,
+        info_hash: InfoHash,
+        selection: &Selection,
+        now: Duration,
+        picked: &mut Vec<Peer>,
+    ) {
+        let Some(&swarm) = self.by_info_hash.get(&info_hash) else {
+            return;
+        };
+        let own_place = self
+            .find(info_hash, selection.asker)
+            .map(|slot| (self.peers.get(slot).key, self.peers.get(slot).place));
+        for own_family in [true, false] {
+            let missing = selection.most.saturating_sub(picked.len());
+            if missing > 0 {
+                self.pick_family(
+                    swarm, selection, own_family, own_place, missing, now, picked,
+                );
+            }
+        }
+    }
+
+    /// One of the two rounds of [`pick`](Swarms::pick).
+    #[allow(clippy::too_many_arguments)] // it is a part of `pick` with a name
+    fn pick_family(
+        &mut self,
+        swarm: u32,
+        selection: &Selection,
+        own_family: bool,
+        own_place: Option<(GroupKey, u32)>,
+        most: usize,
+        now: Duration,
+        picked: &mut Vec<Peer>,
+    ) {
+        let now = Moment::new(now);
+        let swarm = &self.swarms[swarm as usize];
+        let peers = &self.peers;
+        // The candidates are the members of these groups, numbered through.
+        let mut groups = [None; MOST_GROUPS];
+        let mut total = 0;
+        let mut asker = None;
+        for group in swarm.groups() {
+            if !selection.allows(group.key, own_family) {
+                continue;
+            }
+            if let Some((_, place)) = own_place.filter(|(key, _)| *key == group.key) {
+                asker = Some(total + place);
+            }
+            let free = groups.iter_mut().find(|g| g.is_none());
+            *free.expect("keys are distinct") = Some(group);
+            total += group.members.len() as u32;
+        }
+        let member = |mut number: u32| {
+            for group in groups.iter().flatten() {
+                match group.members.get(number as usize) {
+                    Some(member) => return member,
+                    None => number -= group.members.len() as u32,
+                }
+            }
+            unreachable!("numbers are below the total")
+        };
+        // Only while a sweep is behind can a dead peer be drawn; then it takes more tries.
+        let life = self.life;
+        let is_behind = peers
+            .oldest()
+            .is_some_and(|slot| peers.silence(slot, now) > life);
+        let tries = if is_behind { 4 * most } else { most };
+        // The asker's number stands for nobody: those above it move down by one.
+        let others = total - u32::from(asker.is_some());
+        random::draw(
+            &mut self.random,
+            others,
+            most,
+            tries,
+            &mut self.drawn,
+            |n| {
+                let number = n + u32::from(asker.is_some_and(|asker| n >= asker));
+                let member = member(number);
+                if is_behind && peers.silence(member.slot(), now) > life {
+                    return false;
+                }
+                let peer_id = match selection.with_peer_ids {
+                    true => peers.get(member.slot()).peer_id,
+                    false => PeerId::default(),
+                };
+                picked.push(Peer {
+                    endpoint: member.endpoint(),
+                    peer_id,
+                });
+                true
+            },
+        );
+    }
+
+    fn is_dead(&self, slot: Slot, now: Moment) -> bool {
+        self.peers.silence(slot, now) > self.life
+    }
+
+    fn begin(&mut self, info_hash: InfoHash) -> u32 {
+        let swarm = match self.unused.pop() {
+            Some(index) => {
+                self.swarms[index as usize] = Swarm::new(info_hash);
+                index
+            }
+            None => {
+                self.swarms.push(Swarm::new(info_hash));
+                self.swarms.len() as u32 - 1
+            }
+        };
+        self.by_info_hash.insert(info_hash, swarm);
+        swarm
+    }
+
+    fn find(&self, info_hash: InfoHash, endpoint: Endpoint) -> Option<Slot> {
+        let &swarm = self.by_info_hash.get(&info_hash)?;
+        let slot = self.index.get(self.index.fingerprint(swarm, endpoint))?;
+        self.is_at(slot, swarm, endpoint).then_some(slot)
+    }
+
+    fn endpoint(&self, slot: Slot) -> Endpoint {
+        let peer = self.peers.get(slot);
+        self.swarms[peer.swarm as usize]
+            .member(peer.key, peer.place)
+            .endpoint()
+    }
+
+    fn is_at(&self, slot: Slot, swarm: u32, endpoint: Endpoint) -> bool {
+        self.peers.get(slot).swarm == swarm && self.endpoint(slot) == endpoint
+    }
+
+    /// A known peer has announced again.
+    fn update(&mut self, slot: Slot, key: GroupKey, announced: &Present, now: Moment) {
+        let peer = self.peers.get_mut(slot);
+        let (old_key, old_place, swarm) = (peer.key, peer.place, peer.swarm as usize);
+        peer.peer_id = announced.peer_id;
+        if key != old_key {
+            // It has become a seeder, or a leecher again.
+            self.leave_group(swarm, old_key, old_place);
+            let place = self.swarms[swarm].add(key, announced.endpoint, slot);
+            let peer = self.peers.get_mut(slot);
+            (peer.key, peer.place) = (key, place);
+            if key.is_seeder && announced.completed {
+                self.swarms[swarm].downloaded = self.swarms[swarm].downloaded.saturating_add(1);
+            }
+        }
+        self.peers.touch(slot, now);
+    }
+
+    fn leave_group(&mut self, swarm: usize, key: GroupKey, place: u32) {
+        if let Some(moved) = self.swarms[swarm].remove(key, place) {
+            self.peers.get_mut(moved).place = place;
+        }
+    }
+
+    /// Removes a peer from everywhere. Returns its swarm if it was the last one there.
+    fn forget(&mut self, slot: Slot) -> Option<InfoHash> {
+        let fingerprint = {
+            let swarm = self.peers.get(slot).swarm;
+            self.index.fingerprint(swarm, self.endpoint(slot))
+        };
+        self.index.remove(fingerprint);
+        let peer = self.peers.get(slot);
+        let (key, place, swarm) = (peer.key, peer.place, peer.swarm);
+        self.leave_group(swarm as usize, key, place);
+        self.peers.remove(slot);
+        if !self.swarms[swarm as usize].is_empty() {
+            return None;
+        }
+        let info_hash = self.swarms[swarm as usize].info_hash;
+        self.by_info_hash.remove(&info_hash);
+        self.unused.push(swarm);
+        if self.by_info_hash.is_empty() {
+            self.give_back_memory();
+        }
+        Some(info_hash)
+    }
+
+    /// The night after the great day: nobody is left, so the tables can be small again.
+    fn give_back_memory(&mut self) {
+        self.by_info_hash = HashMap::new();
+        self.swarms = Vec::new();
+        self.unused = Vec::new();
+        self.peers = Peers::new();
+        self.index.clear();
+    }
+}
+
+impl Selection {
+    /// Whether members with this key belong to a round of the selection.
+    fn allows(&self, key: GroupKey, own_family: bool) -> bool {
+        let is_visible = match key.reach {
+            Reach::Loopback => self.loopback,
+            Reach::Lan => self.lan,
+            Reach::Global => true,
+        };
+        let is_own_family = key.is_ipv6 == self.asker.ip.is_ipv6()
+            || key.reach == Reach::Loopback && self.loopback_as_own_family;
+        is_visible && is_own_family == own_family && !(self.only_leechers && key.is_seeder)
+    }
+}
+
+/// Finds a peer's slot by who it is.
+///
+/// The key is a keyed 64-bit hash of the swarm and the endpoint, not these themselves: they stand
+/// elsewhere already, and half the memory of a large tracker would go for writing them twice.
+struct Index {
+    keys: RandomState,
+    slots: HashMap<Fingerprint, Slot, BuildHasherDefault<Unhashed>>,
+    /// Which bits of a fingerprint are used: all, but for the test of what happens when two
+    /// peers have the same.
+    mask: u64,
+}
+
+impl Index {
+    fn new() -> Index {
+        Index {
+            keys: RandomState::new(),
+            slots: HashMap::default(),
+            mask: u64::MAX,
+        }
+    }
+
+    fn fingerprint(&self, swarm: u32, endpoint: Endpoint) -> Fingerprint {
+        let mut hasher = self.keys.build_hasher();
+        hasher.write_u32(swarm);
+        hasher.write(&crate::address::to_bytes(endpoint.ip));
+        hasher.write_u16(endpoint.port);
+        let hash = hasher.finish() & self.mask;
+        Fingerprint([hash as u32, (hash >> 32) as u32])
+    }
+
+    fn get(&self, fingerprint: Fingerprint) -> Option<Slot> {
+        self.slots.get(&fingerprint).copied()
+    }
+
+    fn insert(&mut self, fingerprint: Fingerprint, slot: Slot) {
+        self.slots.insert(fingerprint, slot);
+    }
+
+    fn remove(&mut self, fingerprint: Fingerprint) {
+        self.slots.remove(&fingerprint);
+    }
+
+    fn clear(&mut self) {
+        self.slots = HashMap::default();
+    }
+}
+
+/// Two halves of a `u64`, which with its alignment would make every entry 4 bytes larger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Fingerprint([u32; 2]);
+
+impl Hash for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0[0]) | u64::from(self.0[1]) << 32);
+    }
+}
+
+/// The hash of a fingerprint: itself, since it is a keyed hash already.
+#[derive(Default)]
+struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, fingerprint: u64) {
+        self.0 = fingerprint;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a fingerprint hashes as one u64")
+    }
+}

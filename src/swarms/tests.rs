@@ -1,0 +1,422 @@
+//! The state against literals, against statistics, and against a naive model of itself.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+const LIFE: Duration = Duration::from_secs(432);
+
+fn endpoint(text: &str, port: u16) -> Endpoint {
+    let ip = text.parse().unwrap();
+    Endpoint { ip, port }
+}
+
+fn hash(n: u8) -> InfoHash {
+    InfoHash([n; 20])
+}
+
+fn at(endpoint: Endpoint) -> Present {
+    Present {
+        endpoint,
+        peer_id: PeerId([endpoint.port as u8; 20]),
+        is_seeder: false,
+        completed: false,
+    }
+}
+
+fn seeding(endpoint: Endpoint) -> Present {
+    Present {
+        is_seeder: true,
+        ..at(endpoint)
+    }
+}
+
+/// Everybody may be shown.
+fn all(asker: Endpoint, most: usize) -> Selection {
+    Selection {
+        asker,
+        only_leechers: false,
+        loopback: true,
+        loopback_as_own_family: false,
+        lan: true,
+        most,
+        with_peer_ids: false,
+    }
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn picked(swarms: &mut Swarms, n: u8, selection: &Selection, now: Duration) -> Vec<Endpoint> {
+    let mut peers = Vec::new();
+    swarms.pick(hash(n), selection, now, &mut peers);
+    peers.into_iter().map(|peer| peer.endpoint).collect()
+}
+
+#[test]
+fn a_peer_is_its_address_and_port_not_its_peer_id() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    let here = endpoint("192.0.2.1", 6881);
+    assert!(swarms.put(hash(1), &at(here), secs(0)));
+    let renamed = Present {
+        peer_id: PeerId(*b"another peer id 2026"),
+        ..at(here)
+    };
+    assert!(!swarms.put(hash(1), &renamed, secs(1)));
+    assert!(!swarms.put(hash(1), &at(endpoint("192.0.2.1", 6882)), secs(1)));
+    assert!(!swarms.put(hash(1), &at(endpoint("2001:db8::1", 6881)), secs(1)));
+    assert_eq!(swarms.counts(hash(1)).leechers, 3);
+    let mut peers = Vec::new();
+    let selection = Selection {
+        with_peer_ids: true,
+        ..all(endpoint("192.0.2.1", 6882), 1)
+    };
+    swarms.pick(hash(1), &selection, secs(1), &mut peers);
+    assert_eq!(peers[0].peer_id, renamed.peer_id);
+}
+
+#[test]
+fn a_peer_of_two_swarms_is_two_peers() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    let here = endpoint("192.0.2.1", 6881);
+    swarms.put(hash(1), &at(here), secs(0));
+    swarms.put(hash(2), &seeding(here), secs(0));
+    swarms.remove(hash(1), here, None);
+    assert_eq!(
+        (swarms.swarm_count(), swarms.counts(hash(2)).seeders),
+        (1, 1)
+    );
+}
+
+#[test]
+fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    let (old, new) = (endpoint("192.0.2.1", 1), endpoint("192.0.2.2", 2));
+    swarms.put(hash(1), &at(old), secs(1_000));
+    swarms.put(hash(1), &at(new), secs(1_100));
+    let mut ended = Vec::new();
+    swarms.sweep(secs(1_432), 9, &mut ended);
+    assert_eq!(swarms.counts(hash(1)).leechers, 2);
+    swarms.sweep(secs(1_432) + Duration::from_millis(100), 9, &mut ended);
+    assert_eq!(swarms.counts(hash(1)).leechers, 1);
+    assert_eq!(picked(&mut swarms, 1, &all(old, 9), secs(1_433)), [new]);
+    assert!(ended.is_empty());
+    swarms.sweep(secs(9_000), 9, &mut ended);
+    let expected = Ended {
+        info_hash: hash(1),
+        said_goodbye: false,
+    };
+    assert_eq!(ended, [expected]);
+    assert_eq!((swarms.swarm_count(), swarms.peer_count()), (0, 0));
+}
+
+#[test]
+fn an_announce_begins_a_new_life() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    let here = endpoint("192.0.2.1", 1);
+    for now in (0..4_000).step_by(400) {
+        swarms.sweep(secs(now), 9, &mut Vec::new());
+        assert_eq!(swarms.put(hash(1), &at(here), secs(now)), now == 0);
+    }
+}
+
+#[test]
+fn an_announce_that_waited_for_the_lock_does_not_turn_time_back() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    swarms.put(hash(1), &at(endpoint("192.0.2.1", 1)), secs(1_000));
+    swarms.put(hash(1), &at(endpoint("192.0.2.2", 2)), secs(999));
+    swarms.sweep(secs(1_432), 9, &mut Vec::new());
+    assert_eq!(swarms.counts(hash(1)).leechers, 2);
+    swarms.sweep(secs(1_433), 9, &mut Vec::new());
+    assert_eq!(swarms.peer_count(), 0);
+}
+
+#[test]
+fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    for port in 1..=1_000 {
+        swarms.put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0));
+    }
+    let alive = endpoint("192.0.2.2", 1);
+    swarms.put(hash(1), &at(alive), secs(400));
+    swarms.sweep(secs(500), 10, &mut Vec::new());
+    assert_eq!(swarms.peer_count(), 991);
+    let asker = endpoint("192.0.2.3", 1);
+    for _ in 0..100 {
+        let peers = picked(&mut swarms, 1, &all(asker, 30), secs(500));
+        assert!(peers.iter().all(|&peer| peer == alive), "{peers:?}");
+    }
+    for _ in 0..99 {
+        swarms.sweep(secs(500), 10, &mut Vec::new());
+    }
+    assert_eq!(picked(&mut swarms, 1, &all(asker, 30), secs(500)), [alive]);
+}
+
+#[test]
+fn completed_counts_once_when_a_known_leecher_becomes_a_seeder() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    let (here, there) = (endpoint("192.0.2.1", 1), endpoint("192.0.2.2", 1));
+    let completed = |endpoint| Present {
+        completed: true,
+        ..seeding(endpoint)
+    };
+    let mut step = |present: Present| {
+        swarms.put(hash(1), &present, secs(1));
+        let counts = swarms.counts(hash(1));
+        (counts.seeders, counts.leechers, counts.downloaded)
+    };
+    assert_eq!(step(completed(here)), (1, 0, 0), "never seen as a leecher");
+    assert_eq!(step(completed(here)), (1, 0, 0), "a seeder already");
+    assert_eq!(step(at(there)), (1, 1, 0));
+    let says_so_too_early = Present {
+        is_seeder: false,
+        ..completed(there)
+    };
+    assert_eq!(step(says_so_too_early), (1, 1, 0), "something is left");
+    assert_eq!(step(completed(there)), (2, 0, 1));
+    assert_eq!(step(completed(there)), (2, 0, 1), "said twice");
+    assert_eq!(step(at(there)), (1, 1, 1), "a leecher again");
+    assert_eq!(step(seeding(there)), (2, 0, 1), "did not say completed");
+}
+
+#[test]
+fn own_family_first_then_the_other_under_one_cap() {
+    let mut swarms = Swarms::new(LIFE, 1);
+    for port in 1..=5 {
+        swarms.put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0));
+        swarms.put(hash(1), &at(endpoint("2001:db8::1", port)), secs(0));
+    }
+    for (asker, own_is_ipv6) in [("192.0.2.9", false), ("2001:db8::9", true)] {
+        for most in [0, 3, 5, 8, 30] {
+            let peers = picked(&mut swarms, 1, &all(endpoint(asker, 9), most), secs(0));
+            assert_eq!(peers.len(), most.min(10));
+            let first = &peers[..most.min(5)];
+            assert!(first.iter().all(|peer| peer.ip.is_ipv6() == own_is_ipv6));
+        }
+    }
+}
+
+#[test]
+fn a_collision_of_fingerprints_costs_the_older_peer_its_place_and_nothing_else() {
+    for mask in [0, 1, 15] {
+        let mut swarms = Swarms::new(LIFE, 1);
+        swarms.index.mask = mask;
+        for round in 0..50 {
+            for n in 0..4 {
+                let peer = at(endpoint("192.0.2.1", 1 + (round * 7 + n) % 20));
+                swarms.put(hash(n as u8), &peer, secs(u64::from(round)));
+                check_that_it_all_fits_together(&swarms);
+                assert!(swarms.counts(hash(n as u8)).leechers >= 1);
+            }
+        }
+        assert!(u64::from(swarms.peer_count()) <= mask + 1);
+    }
+}
+
+/// Pearson's test with a fixed seed, the asker in the middle: each of the 99 others is as likely
+/// as any. 98 degrees of freedom: 147.0 is exceeded once in a thousand times.
+#[test]
+fn selection_is_uniform() {
+    let mut swarms = Swarms::new(LIFE, 2026);
+    for port in 1..=100 {
+        let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
+        let peer = endpoint(ip, port);
+        let present = [at(peer), seeding(peer)][usize::from(port % 3 == 0)];
+        swarms.put(hash(1), &present, secs(0));
+    }
+    let asker = endpoint("192.0.2.1", 50);
+    for most in [1, 30, 60] {
+        let mut counts = BTreeMap::new();
+        let rounds = 40_000 / most;
+        for _ in 0..rounds {
+            let peers = picked(&mut swarms, 1, &all(asker, most), secs(0));
+            assert_eq!(peers.len(), most);
+            for peer in peers {
+                *counts.entry(peer.port).or_insert(0) += 1;
+            }
+        }
+        assert!(!counts.contains_key(&50) && counts.len() == 99);
+        let expected = (rounds * most) as f64 / 99.0;
+        let chi_square: f64 = counts
+            .values()
+            .map(|&count| (f64::from(count) - expected).powi(2) / expected)
+            .sum();
+        assert!(chi_square < 147.0, "{most}: {chi_square}");
+    }
+}
+
+/// Every reference from one table into another leads where it should.
+fn check_that_it_all_fits_together(swarms: &Swarms) {
+    let mut members = 0;
+    for (info_hash, &index) in &swarms.by_info_hash {
+        let swarm = &swarms.swarms[index as usize];
+        assert_eq!(swarm.info_hash, *info_hash);
+        assert!(!swarm.is_empty());
+        for group in swarm.groups() {
+            assert!(!group.members.is_empty());
+            for (place, member) in group.members.iter().enumerate() {
+                let peer = swarms.peers.get(member.slot());
+                assert_eq!((peer.swarm, peer.place), (index, place as u32));
+                assert_eq!(peer.key, group.key);
+                let fingerprint = swarms.index.fingerprint(index, member.endpoint());
+                assert_eq!(swarms.index.get(fingerprint), Some(member.slot()));
+                members += 1;
+            }
+        }
+    }
+    assert_eq!(swarms.peers.len(), members);
+    assert_eq!(swarms.index.slots.len() as u32, members);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put {
+        swarm: u8,
+        who: usize,
+        is_seeder: bool,
+        completed: bool,
+    },
+    Leave {
+        swarm: u8,
+        who: usize,
+    },
+    Wait {
+        tenths: u16,
+    },
+}
+
+const ADDRESSES: [&str; 6] = [
+    "192.0.2.1",
+    "192.168.0.1",
+    "127.0.0.1",
+    "2001:db8::1",
+    "fd00::1",
+    "::1",
+];
+
+fn who(n: usize) -> Endpoint {
+    endpoint(ADDRESSES[n % 6], 1 + (n / 6) as u16)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..4_u8, 0..30_usize, any::<bool>(), any::<bool>()).prop_map(
+            |(swarm, who, is_seeder, completed)| Step::Put { swarm, who, is_seeder, completed }
+        ),
+        3 => (0..4_u8, 0..30_usize).prop_map(|(swarm, who)| Step::Leave { swarm, who }),
+        1 => (0..3_000_u16).prop_map(|tenths| Step::Wait { tenths }),
+    ]
+}
+
+/// What the state should know, told as simply as it can be.
+#[derive(Default)]
+struct Model {
+    peers: BTreeMap<(u8, Endpoint), (bool, Duration)>,
+    downloaded: BTreeMap<u8, u32>,
+}
+
+impl Model {
+    fn apply(&mut self, step: &Step, now: Duration) {
+        self.peers.retain(|_, (_, last)| now - *last <= LIFE);
+        match *step {
+            Step::Put {
+                swarm,
+                who: n,
+                is_seeder,
+                completed,
+            } => {
+                let before = self.peers.insert((swarm, who(n)), (is_seeder, now));
+                if is_seeder && completed && before.is_some_and(|(was_seeder, _)| !was_seeder) {
+                    *self.downloaded.entry(swarm).or_default() += 1;
+                }
+            }
+            Step::Leave { swarm, who: n } => {
+                self.peers.remove(&(swarm, who(n)));
+            }
+            Step::Wait { .. } => {}
+        }
+        let peers = &self.peers;
+        self.downloaded
+            .retain(|swarm, _| peers.keys().any(|(s, _)| s == swarm));
+    }
+
+    fn visible(&self, swarm: u8, s: &Selection) -> Vec<Endpoint> {
+        let is_visible = |ip: IpAddr| match Reach::of(ip) {
+            Reach::Loopback => s.loopback,
+            Reach::Lan => s.lan,
+            Reach::Global => true,
+        };
+        self.peers
+            .iter()
+            .filter(|((of, peer), (is_seeder, _))| {
+                *of == swarm
+                    && *peer != s.asker
+                    && is_visible(peer.ip)
+                    && !(s.only_leechers && *is_seeder)
+            })
+            .map(|((_, peer), _)| *peer)
+            .collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_long_random_life_gives_what_a_naive_model_gives(
+        steps in prop::collection::vec(step(), 1..400),
+        flags in any::<[bool; 4]>(),
+        most in 0..40_usize,
+    ) {
+        let mut swarms = Swarms::new(LIFE, 3);
+        let mut model = Model::default();
+        let mut now = Duration::ZERO;
+        for (i, step) in steps.iter().enumerate() {
+            swarms.sweep(now, usize::MAX, &mut Vec::new());
+            match *step {
+                Step::Put { swarm, who: n, is_seeder, completed } => {
+                    let present = Present { is_seeder, completed, ..at(who(n)) };
+                    let was_there = swarms.by_info_hash.contains_key(&hash(swarm));
+                    prop_assert_eq!(swarms.put(hash(swarm), &present, now), !was_there);
+                }
+                Step::Leave { swarm, who: n } => {
+                    swarms.remove(hash(swarm), who(n), None);
+                }
+                Step::Wait { tenths } => now += Duration::from_millis(u64::from(tenths) * 100),
+            }
+            swarms.sweep(now, usize::MAX, &mut Vec::new());
+            model.apply(step, now);
+            check_that_it_all_fits_together(&swarms);
+            for swarm in 0..4 {
+                let kind = |seeder| {
+                    let of_swarm = model.peers.iter().filter(|((s, _), _)| *s == swarm);
+                    of_swarm.filter(|(_, (is_seeder, _))| *is_seeder == seeder).count() as u32
+                };
+                let expected = Counts {
+                    seeders: kind(true),
+                    leechers: kind(false),
+                    downloaded: model.downloaded.get(&swarm).copied().unwrap_or(0),
+                };
+                prop_assert_eq!(swarms.counts(hash(swarm)), expected);
+            }
+            let [only_leechers, loopback, loopback_as_own_family, lan] = flags;
+            let selection = Selection {
+                asker: who(i),
+                only_leechers,
+                loopback,
+                loopback_as_own_family,
+                lan,
+                most,
+                with_peer_ids: false,
+            };
+            let mut got = picked(&mut swarms, 0, &selection, now);
+            let visible = model.visible(0, &selection);
+            prop_assert_eq!(got.len(), most.min(visible.len()));
+            got.sort();
+            prop_assert!(got.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", got);
+            prop_assert!(got.iter().all(|peer| visible.contains(peer)), "{:?}", got);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The tracker: one lock around the state, and the policy: whose address is believed, who sees
+//! whom, how many peers an answer carries.
+//!
+//! No wire format, no I/O and no clock: transports bring an [`Announce`] and the time, and take a
+//! [`Reply`] or a [`Refusal`].
+
+use crate::address::{self, Reach};
+use crate::announce::{Announce, Claim, Endpoint, Event, Host, Refusal, Reply};
+use crate::names::Names;
+use crate::swarms::{Counts, Present, Selection, Swarms};
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many of the dead one request buries at most: more than a request can add, so that a
+/// backlog melts, and few enough that nobody waits.
+const BURIALS: usize = 64;
+
+/// What the operator may choose.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Settings {
+    /// Time between two announces of a client.
+    pub interval: Duration,
+    /// The most peers in an answer.
+    pub numwant: u32,
+}
+
+/// The tracker, shared by all threads.
+pub struct Tracker {
+    settings: Settings,
+    swarms: Mutex<Swarms>,
+    names: Names,
+}
+
+impl Tracker {
+    /// A tracker that has heard of nobody.
+    pub fn new(settings: Settings) -> Tracker {
+        Tracker::with_names(settings, Names::system())
+    }
+
+    /// A tracker that resolves DNS names in its own way.
+    pub fn with_names(settings: Settings, names: Names) -> Tracker {
+        Tracker {
+            swarms: Mutex::new(new_swarms(&settings)),
+            settings,
+            names,
+        }
+    }
+
+    /// Handles an announce that arrived `now`, the time since the tracker began.
+    ///
+    /// On success `reply` holds the answer; what it held before does not matter. An announce that
+    /// is refused has changed nothing.
+    pub fn handle(
+        &self,
+        announce: &Announce,
+        now: Duration,
+        reply: &mut Reply,
+    ) -> Result<(), Refusal> {
+        if announce.port == 0 {
+            return Err(Refusal::Port("0".into()));
+        }
+        let interval = self.settings.interval.as_secs().max(1) as u32;
+        reply.interval = interval;
+        reply.min_interval = (interval / 4).max(1);
+        reply.external_ip = announce.source;
+        reply.is_first_peer = false;
+        reply.ended.clear();
+        reply.peers.clear();
+        let asker = self.where_it_lives(announce, now);
+        let selection = self.selection(announce, &asker);
+
+        let counts = {
+            let mut swarms = self.lock();
+            swarms.sweep(now, BURIALS, &mut reply.ended);
+            note(&mut swarms, announce, &asker, now, reply);
+            if announce.event != Event::Stopped {
+                swarms.pick(announce.info_hash, &selection, now, &mut reply.peers);
+            }
+            swarms.counts(announce.info_hash)
+        };
+
+        let Counts {
+            seeders,
+            leechers,
+            downloaded,
+        } = counts;
+        (reply.seeders, reply.leechers, reply.downloaded) = (seeders, leechers, downloaded);
+        show_loopback_peers_as_reached(announce, reply);
+        let limit = self.most_peers(announce);
+        leave_out_the_asker(announce, &asker, reply);
+        reply.peers.truncate(limit);
+        Ok(())
+    }
+
+    /// The endpoints of an asker: where the announce came from, unless it is believed to live
+    /// elsewhere.
+    ///
+    /// Only loopback and private addresses are believed: on the internet, such a claim would let
+    /// anybody point a whole swarm at a stranger.
+    fn where_it_lives(&self, announce: &Announce, now: Duration) -> Asker {
+        let source = Endpoint {
+            ip: announce.source,
+            port: announce.port,
+        };
+        let mut asker = Asker {
+            main: source,
+            moved_from: None,
+            other: None,
+        };
+        let believed_from = Reach::of(announce.source);
+        if believed_from == Reach::Global {
+            return asker;
+        }
+        let read = |claim: &Option<Claim>, names_too: bool| {
+            let claim = claim.as_ref()?;
+            let ip = match &claim.host {
+                Host::Address(ip) => *ip,
+                Host::Name(name) if names_too => {
+                    self.names.lookup(name, announce.source.is_ipv6(), now)?
+                }
+                Host::Name(_) => return None,
+            };
+            let is_possible = address::is_unicast(ip)
+                && (Reach::of(ip) != Reach::Loopback || believed_from == Reach::Loopback);
+            let port = claim.port.filter(|&port| port != 0);
+            is_possible.then(|| Endpoint {
+                ip,
+                port: port.unwrap_or(announce.port),
+            })
+        };
+        if let Some(claimed) = read(&announce.ip, true).filter(|claimed| *claimed != source) {
+            asker.main = claimed;
+            asker.moved_from = Some(source);
+        }
+        // BEP 7 has these for the family that the announce did not come by; of its own family
+        // the tracker has seen the address itself.
+        let other = match asker.main.ip {
+            IpAddr::V4(_) => &announce.ipv6,
+            IpAddr::V6(_) => &announce.ipv4,
+        };
+        asker.other =
+            read(other, false).filter(|other| other.ip.is_ipv6() != asker.main.ip.is_ipv6());
+        asker
+    }
+
+    /// Whom this asker may be shown: nobody by an address that leads it nowhere.
+    fn selection(&self, announce: &Announce, asker: &Asker) -> Selection {
+        let reach = Reach::of(announce.source);
+        let is_remote = reach != Reach::Loopback;
+        let local = announce.local;
+        // The asker's other endpoint may be picked, and is left out at the end.
+        let spare = usize::from(asker.other.is_some());
+        let most = self.most_peers(announce);
+        Selection {
+            asker: asker.main,
+            only_leechers: announce.is_seeder,
+            loopback: !is_remote
+                || Reach::of(local) != Reach::Loopback && address::leads_somewhere(reach, local),
+            loopback_as_own_family: is_remote && local.is_ipv6() == asker.main.ip.is_ipv6(),
+            lan: reach != Reach::Global,
+            most: if most == 0 { 0 } else { most + spare },
+            with_peer_ids: announce.wants_peer_ids,
+        }
+    }
+
+    /// What the client wishes, up to what the operator allows.
+    fn most_peers(&self, announce: &Announce) -> usize {
+        let most = self.settings.numwant;
+        announce.numwant.unwrap_or(most).min(most) as usize
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Swarms> {
+        self.swarms.lock().unwrap_or_else(|poisoned| {
+            // A panic left the tables half-changed, which no later announce would mend. Begin
+            // anew, as after a restart: within one interval everybody has announced again.
+            let mut swarms = PoisonError::into_inner(poisoned);
+            *swarms = new_swarms(&self.settings);
+            self.swarms.clear_poison();
+            swarms
+        })
+    }
+}
+
+/// Where an asker lives, as far as it is believed.
+struct Asker {
+    main: Endpoint,
+    /// Where it was seen, if `main` is where it says it lives.
+    moved_from: Option<Endpoint>,
+    /// Where it says it lives in the other address family.
+    other: Option<Endpoint>,
+}
+
+fn new_swarms(settings: &Settings) -> Swarms {
+    // A client that missed one announce and is late with the next is still alive.
+    let life = settings.interval * 18 / 10;
+    Swarms::new(life, RandomState::new().hash_one("which peers are picked"))
+}
+
+/// Stores or removes the asker.
+fn note(swarms: &mut Swarms, announce: &Announce, asker: &Asker, now: Duration, reply: &mut Reply) {
+    let info_hash = announce.info_hash;
+    for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
+        if announce.event == Event::Stopped {
+            reply.ended.extend(swarms.remove(info_hash, endpoint, None));
+            continue;
+        }
+        let present = Present {
+            endpoint,
+            peer_id: announce.peer_id,
+            is_seeder: announce.is_seeder,
+            completed: announce.event == Event::Completed,
+        };
+        reply.is_first_peer |= swarms.put(info_hash, &present, now);
+    }
+    // Before its name was resolved it was stored where it was seen.
+    if let Some(before) = asker.moved_from {
+        let ended = swarms.remove(info_hash, before, Some(announce.peer_id));
+        reply.ended.extend(ended);
+    }
+}
+
+/// A client on the tracker's own machine is stored as 127.0.0.1, which is of no use to others:
+/// for them it lives at the address by which they reached this machine.
+fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) {
+    let peers = &mut reply.peers;
+    let is_remote = Reach::of(announce.source) != Reach::Loopback;
+    if !is_remote || !peers.iter().any(|peer| peer.endpoint.ip.is_loopback()) {
+        return;
+    }
+    let mut kept = 0;
+    for i in 0..peers.len() {
+        let mut peer = peers[i];
+        if peer.endpoint.ip.is_loopback() {
+            peer.endpoint.ip = announce.local;
+        }
+        // The same client may have announced by 127.0.0.1, by ::1 and by the address itself.
+        let is_new = peers[..kept].iter().all(|p| p.endpoint != peer.endpoint);
+        if is_new {
+            peers[kept] = peer;
+            kept += 1;
+        }
+    }
+    peers.truncate(kept);
+}
+
+fn leave_out_the_asker(announce: &Announce, asker: &Asker, reply: &mut Reply) {
+    let source = Endpoint {
+        ip: announce.source,
+        port: announce.port,
+    };
+    let own = [Some(asker.main), asker.other, Some(source)];
+    reply
+        .peers
+        .retain(|peer| !own.contains(&Some(peer.endpoint)));
+}
+
+#[cfg(test)]
+mod tests;

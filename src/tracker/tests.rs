@@ -1,0 +1,399 @@
+//! The policy, on literals.
+
+use super::*;
+use crate::announce::{InfoHash, PeerId};
+use std::thread;
+
+const INTERVAL: Duration = Duration::from_secs(240);
+
+fn tracker() -> Tracker {
+    tracker_with(|_| Vec::new())
+}
+
+fn tracker_with(resolve: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Tracker {
+    let settings = Settings {
+        interval: INTERVAL,
+        numwant: 30,
+    };
+    Tracker::with_names(settings, Names::new(resolve))
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// An ordinary leecher at `source`, which reached the tracker as `local`.
+fn from(source: &str, local: &str, port: u16) -> Announce {
+    Announce {
+        info_hash: InfoHash(*b"an info_hash of 2026"),
+        peer_id: PeerId([port as u8; 20]),
+        source: ip(source),
+        local: ip(local),
+        port,
+        is_seeder: false,
+        event: Event::Update,
+        numwant: None,
+        wants_peer_ids: false,
+        ip: None,
+        ipv4: None,
+        ipv6: None,
+    }
+}
+
+fn ask(tracker: &Tracker, announce: &Announce) -> Reply {
+    ask_at(tracker, announce, 1)
+}
+
+fn ask_at(tracker: &Tracker, announce: &Announce, secs: u64) -> Reply {
+    let mut reply = Reply::default();
+    tracker
+        .handle(announce, Duration::from_secs(secs), &mut reply)
+        .unwrap();
+    reply
+}
+
+/// The endpoints of a reply, sorted.
+fn shown(reply: &Reply) -> Vec<String> {
+    let mut shown: Vec<_> = reply.peers.iter().map(|p| p.endpoint.to_string()).collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn interval_min_interval_and_external_ip() {
+    let reply = ask(&tracker(), &from("203.0.113.1", "198.51.100.1", 1));
+    assert_eq!((reply.interval, reply.min_interval), (240, 60));
+    assert_eq!(reply.external_ip, ip("203.0.113.1"));
+}
+
+#[test]
+fn counts_after_every_kind_of_event() {
+    let tracker = tracker();
+    let step = |port, is_seeder, event| {
+        let announce = Announce {
+            is_seeder,
+            event,
+            ..from("203.0.113.1", "198.51.100.1", port)
+        };
+        let reply = ask(&tracker, &announce);
+        (reply.seeders, reply.leechers, reply.downloaded)
+    };
+    assert_eq!(step(1, false, Event::Started), (0, 1, 0));
+    assert_eq!(step(2, true, Event::Started), (1, 1, 0));
+    assert_eq!(step(3, false, Event::Update), (1, 2, 0), "without started");
+    assert_eq!(step(1, false, Event::Started), (1, 2, 0), "said twice");
+    assert_eq!(step(1, true, Event::Completed), (2, 1, 1));
+    assert_eq!(step(1, true, Event::Completed), (2, 1, 1), "said twice");
+    assert_eq!(
+        step(4, true, Event::Completed),
+        (3, 1, 1),
+        "never a leecher"
+    );
+    assert_eq!(step(2, false, Event::Update), (2, 2, 1), "lost a piece");
+    assert_eq!(step(3, false, Event::Stopped), (2, 1, 1));
+    assert_eq!(step(3, false, Event::Stopped), (2, 1, 1), "said twice");
+    assert_eq!(step(9, true, Event::Stopped), (2, 1, 1), "not known");
+    assert_eq!(step(2, true, Event::Stopped), (2, 0, 1));
+    assert_eq!(step(1, true, Event::Stopped), (1, 0, 1));
+    assert_eq!(step(4, true, Event::Stopped), (0, 0, 0), "forgotten");
+}
+
+#[test]
+fn stopped_gets_no_peers_and_is_gone() {
+    let tracker = tracker();
+    ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
+    let mut leaving = from("203.0.113.2", "198.51.100.1", 2);
+    assert_eq!(shown(&ask(&tracker, &leaving)), ["203.0.113.1:1"]);
+    leaving.event = Event::Stopped;
+    assert_eq!(shown(&ask(&tracker, &leaving)), [""; 0]);
+    let reply = ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
+    assert_eq!(shown(&reply), [""; 0]);
+}
+
+#[test]
+fn a_seeder_gets_no_seeders_and_nobody_gets_itself() {
+    let tracker = tracker();
+    let seeder = |port| Announce {
+        is_seeder: true,
+        ..from("203.0.113.1", "198.51.100.1", port)
+    };
+    ask(&tracker, &seeder(1));
+    ask(&tracker, &from("203.0.113.1", "198.51.100.1", 2));
+    assert_eq!(shown(&ask(&tracker, &seeder(3))), ["203.0.113.1:2"]);
+    assert_eq!(shown(&ask(&tracker, &seeder(1))), ["203.0.113.1:2"]);
+    let reply = ask(&tracker, &from("203.0.113.1", "198.51.100.1", 2));
+    assert_eq!(shown(&reply), ["203.0.113.1:1", "203.0.113.1:3"]);
+}
+
+#[test]
+fn numwant_is_honoured_below_the_cap_and_capped_above() {
+    let tracker = tracker();
+    for port in 1..=100 {
+        ask(&tracker, &from("203.0.113.1", "198.51.100.1", port));
+    }
+    for (numwant, expected) in [
+        (None, 30),
+        (Some(0), 0),
+        (Some(1), 1),
+        (Some(29), 29),
+        (Some(30), 30),
+        (Some(31), 30),
+        (Some(u32::MAX), 30),
+    ] {
+        let announce = Announce {
+            numwant,
+            ..from("203.0.113.1", "198.51.100.1", 1)
+        };
+        let reply = ask(&tracker, &announce);
+        assert_eq!(reply.peers.len(), expected, "{numwant:?}");
+        assert_eq!(reply.leechers, 100);
+    }
+}
+
+#[test]
+fn port_0_is_refused_and_changes_nothing() {
+    let tracker = tracker();
+    let mut reply = Reply::default();
+    let refused = tracker.handle(
+        &from("203.0.113.1", "198.51.100.1", 0),
+        Duration::ZERO,
+        &mut reply,
+    );
+    assert!(refused.unwrap_err().to_string().contains("port is '0'"));
+    let reply = ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
+    assert_eq!(reply.leechers, 1);
+}
+
+#[test]
+fn who_sees_whom() {
+    let tracker = tracker();
+    for (source, port) in [
+        ("127.0.0.1", 1),
+        ("::1", 2),
+        ("192.168.1.7", 3),
+        ("fd00::7", 4),
+        ("203.0.113.7", 5),
+        ("2001:db8::7", 6),
+    ] {
+        ask(&tracker, &from(source, source, port));
+    }
+    let sees = |source: &str, local: &str, expected: &[&str]| {
+        let mut asking = from(source, local, 99);
+        asking.event = Event::Update;
+        let mut seen = shown(&ask(&tracker, &asking));
+        asking.event = Event::Stopped;
+        ask(&tracker, &asking);
+        seen.sort();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(seen, expected, "{source} by {local}");
+    };
+    let lan = ["192.168.1.7:3", "[fd00::7]:4"];
+    let global = ["203.0.113.7:5", "[2001:db8::7]:6"];
+    let with = |twins: [&'static str; 2], others: &[&'static str]| [&twins, others].concat();
+    let local_and_global = [lan, global].concat();
+
+    sees(
+        "127.0.0.1",
+        "127.0.0.1",
+        &with(["127.0.0.1:1", "[::1]:2"], &local_and_global),
+    );
+    sees(
+        "192.168.1.8",
+        "192.168.1.1",
+        &with(["192.168.1.1:1", "192.168.1.1:2"], &local_and_global),
+    );
+    sees(
+        "fd00::8",
+        "fd00::1",
+        &with(["[fd00::1]:1", "[fd00::1]:2"], &local_and_global),
+    );
+    sees(
+        "203.0.113.8",
+        "198.51.100.1",
+        &with(["198.51.100.1:1", "198.51.100.1:2"], &global),
+    );
+    // Through a port forwarding: the tracker's private address leads the internet nowhere.
+    sees("203.0.113.8", "192.168.1.1", &global);
+    // Through a proxy on the tracker's machine: so does 127.0.0.1.
+    sees("192.168.1.8", "127.0.0.1", &local_and_global);
+    sees("203.0.113.8", "::1", &global);
+}
+
+#[test]
+fn the_twin_of_a_loopback_peer_is_shown_once_and_not_to_itself() {
+    let tracker = tracker();
+    ask(&tracker, &from("127.0.0.1", "127.0.0.1", 1));
+    ask(&tracker, &from("::1", "::1", 1));
+    ask(&tracker, &from("192.168.1.1", "192.168.1.1", 1));
+    let reply = ask(&tracker, &from("192.168.1.2", "192.168.1.1", 2));
+    assert_eq!(shown(&reply), ["192.168.1.1:1"]);
+    let reply = ask(&tracker, &from("192.168.1.1", "192.168.1.1", 1));
+    assert_eq!(shown(&reply), ["192.168.1.2:2"]);
+}
+
+#[test]
+fn ip_is_believed_from_loopback_and_lan_only() {
+    for (source, claim, expected) in [
+        ("127.0.0.1", "192.168.1.5", "192.168.1.5:7"),
+        ("127.0.0.1", "203.0.113.5:8", "203.0.113.5:8"),
+        ("127.0.0.1", "127.0.0.9", "127.0.0.9:7"),
+        ("192.168.1.7", "203.0.113.5", "203.0.113.5:7"),
+        ("192.168.1.7", "2001:db8::5", "[2001:db8::5]:7"),
+        // Not believed: the address that was seen stands.
+        ("192.168.1.7", "127.0.0.1", "192.168.1.7:7"),
+        ("192.168.1.7", "0.0.0.0", "192.168.1.7:7"),
+        ("192.168.1.7", "255.255.255.255", "192.168.1.7:7"),
+        ("192.168.1.7", "ff02::1", "192.168.1.7:7"),
+        ("203.0.113.7", "203.0.113.5", "203.0.113.7:7"),
+        ("2001:db8::7", "203.0.113.5", "[2001:db8::7]:7"),
+    ] {
+        let tracker = tracker();
+        let announce = Announce {
+            ip: Claim::parse(claim),
+            ..from(source, source, 7)
+        };
+        assert!(announce.ip.is_some());
+        ask(&tracker, &announce);
+        let reply = ask(&tracker, &from("127.0.0.1", "127.0.0.1", 99));
+        assert_eq!(shown(&reply), [expected], "{source} says {claim}");
+    }
+}
+
+#[test]
+fn the_other_family_is_believed_from_loopback_and_lan_only() {
+    for (source, ipv4, ipv6, expected) in [
+        (
+            "192.168.1.7",
+            "203.0.113.5",
+            "[2001:db8::5]:9",
+            &["192.168.1.7:7", "[2001:db8::5]:9"][..],
+        ),
+        (
+            "fd00::7",
+            "192.168.1.5",
+            "fd00::6",
+            &["192.168.1.5:7", "[fd00::7]:7"],
+        ),
+        (
+            "203.0.113.7",
+            "192.168.1.5",
+            "2001:db8::5",
+            &["203.0.113.7:7"],
+        ),
+        ("192.168.1.7", "box.lan", "192.168.1.9", &["192.168.1.7:7"]),
+    ] {
+        let tracker = tracker();
+        let announce = Announce {
+            ipv4: Claim::parse(ipv4),
+            ipv6: Claim::parse(ipv6),
+            ..from(source, source, 7)
+        };
+        assert_eq!(shown(&ask(&tracker, &announce)), [""; 0], "not to itself");
+        assert_eq!(shown(&ask(&tracker, &announce)), [""; 0], "not to itself");
+        let mut other = from("127.0.0.1", "127.0.0.1", 99);
+        assert_eq!(shown(&ask(&tracker, &other)), expected);
+        let leaving = Announce {
+            event: Event::Stopped,
+            ..announce
+        };
+        ask(&tracker, &leaving);
+        other.event = Event::Stopped;
+        assert_eq!(ask(&tracker, &other).leechers, 0);
+    }
+}
+
+#[test]
+fn a_name_counts_once_it_is_resolved_and_the_source_stands_until_then() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let tracker = tracker_with(move |name| {
+        if name == "second.lan" {
+            // Asked for only after the first name's answer has been stored.
+            done.send(()).unwrap();
+        }
+        vec![ip("192.168.1.50")]
+    });
+    let named = |source: &str, name: &str| Announce {
+        ip: Claim::parse(name),
+        ..from(source, source, 7)
+    };
+    let looks = || {
+        let mut other = from("127.0.0.1", "127.0.0.1", 99);
+        let shown = shown(&ask(&tracker, &other));
+        other.event = Event::Stopped;
+        ask(&tracker, &other);
+        shown
+    };
+    ask(&tracker, &named("192.168.1.7", "box.lan"));
+    assert_eq!(looks(), ["192.168.1.7:7"]);
+    ask(&tracker, &named("192.168.1.8", "second.lan"));
+    is_done.recv().unwrap();
+    ask(&tracker, &named("192.168.1.7", "box.lan"));
+    assert_eq!(looks(), ["192.168.1.50:7", "192.168.1.8:7"], "moved");
+}
+
+#[test]
+fn names_from_the_internet_are_not_resolved() {
+    let tracker = tracker();
+    let announce = Announce {
+        ip: Claim::parse("victim.example"),
+        ..from("203.0.113.7", "198.51.100.1", 7)
+    };
+    for _ in 0..3 {
+        ask(&tracker, &announce);
+    }
+    assert!(tracker.names.has_asked_for_none());
+    let reply = ask(&tracker, &from("127.0.0.1", "127.0.0.1", 1));
+    assert_eq!(shown(&reply), ["203.0.113.7:7"]);
+}
+
+#[test]
+fn silent_for_more_than_1_8_intervals_is_dead() {
+    let tracker = tracker();
+    ask_at(&tracker, &from("203.0.113.1", "198.51.100.1", 1), 1_000);
+    let other = from("203.0.113.2", "198.51.100.1", 2);
+    assert_eq!(ask_at(&tracker, &other, 1_432).leechers, 2);
+    let reply = ask_at(&tracker, &other, 1_433);
+    assert_eq!((reply.leechers, reply.peers.len()), (1, 0));
+}
+
+#[test]
+fn first_peers_and_ended_swarms_are_told() {
+    let tracker = tracker();
+    let first = from("203.0.113.1", "198.51.100.1", 1);
+    assert!(ask_at(&tracker, &first, 0).is_first_peer);
+    assert!(!ask_at(&tracker, &first, 0).is_first_peer);
+    let ended = |said_goodbye| crate::announce::Ended {
+        info_hash: first.info_hash,
+        said_goodbye,
+    };
+    let stopped = Announce {
+        event: Event::Stopped,
+        ..first.clone()
+    };
+    assert_eq!(ask_at(&tracker, &stopped, 0).ended, [ended(true)]);
+    ask_at(&tracker, &first, 0);
+    let elsewhere = Announce {
+        info_hash: InfoHash([7; 20]),
+        ..first.clone()
+    };
+    assert_eq!(ask_at(&tracker, &elsewhere, 9_000).ended, [ended(false)]);
+}
+
+#[test]
+fn a_panic_under_the_lock_does_not_silence_the_tracker() {
+    let tracker = tracker();
+    thread::scope(|scope| {
+        let broken = scope.spawn(|| {
+            let _guard = tracker.swarms.lock().unwrap();
+            panic!("on purpose");
+        });
+        assert!(broken.join().is_err());
+    });
+    let first = from("203.0.113.1", "198.51.100.1", 1);
+    assert!(ask(&tracker, &first).is_first_peer);
+    assert!(
+        !ask(&tracker, &first).is_first_peer,
+        "begins anew only once"
+    );
+}

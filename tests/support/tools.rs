@@ -1,0 +1,62 @@
+//! Which programs of this machine the tests may use. A missing one skips the test that needs it,
+//! with a line that says so, except under continuous integration (`CI` is set), where a test that
+//! quietly does nothing would be a lie. How to run the programs does not belong here.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::unique;
+
+/// Where the program is; `None` (after the line "skipped") if the test has to do without it.
+pub fn tool(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        let package = match program {
+            "aria2c" => "aria2",
+            "ip" => "iproute2",
+            "qemu-aarch64" | "qemu-arm" => "qemu-user",
+            other => other,
+        };
+        skip(&format!(
+            "{program} is not installed (apt-get install {package})"
+        ));
+    }
+    found
+}
+
+/// Whether network namespaces can be made here; prints the line "skipped" if not.
+pub fn netns_possible() -> bool {
+    if tool("ip").is_none() {
+        return false;
+    }
+    // Tried rather than derived from the user id: in a container root may not be enough.
+    let name = format!("mayfly-{}", unique());
+    let ip = |args: &[&str]| {
+        let mut command = Command::new("ip");
+        command.args(args).stdout(Stdio::null());
+        command.stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let added = ip(&["netns", "add", &name]);
+    let possible = added && ip(&["netns", "exec", &name, "true"]);
+    if added {
+        ip(&["netns", "delete", &name]);
+    }
+    if !possible {
+        skip("network namespaces cannot be made here (run the tests as root)");
+    }
+    possible
+}
+
+fn skip(why: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{why}; with CI set nothing is skipped"
+    );
+    // Not `eprintln!`: what that prints is shown only when the test fails.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}

@@ -1,0 +1,73 @@
+//! Real clients meet through the tracker and nothing else, and move a file. What the tracker
+//! answers byte by byte is tested elsewhere; here it only counts that clients can use it.
+
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use crate::support::clients::{Client, Swarm};
+use crate::support::netns::{Family, Lan};
+use crate::support::tools::{netns_possible, tool};
+use crate::support::tracker::Launch;
+
+fn everything_needed_is_here() -> bool {
+    tool("aria2c").is_some() && tool("transmission-cli").is_some() && netns_possible()
+}
+
+/// Tracker, seeder and downloader on a machine each, in a network of this family only.
+fn transfer_over(family: Family) {
+    if !everything_needed_is_here() {
+        return;
+    }
+    let lan = Lan::new(3, &[family]);
+    // 3 seconds: whoever announces first, and hears of nobody, soon asks again.
+    let args = ["-p", "0", "-i", "0.05", "-v"];
+    let tracker = Launch::new().prefix(&lan.machine(0).prefix()).start(&args);
+    let url = lan.machine(0).announce_url("http", family, tracker.port());
+    tracker.expect_url(&url);
+
+    let mut swarm = Swarm::new();
+    swarm.seed(Client::Aria2, Some(lan.machine(1)), &[&url]);
+    swarm.download(Client::Transmission, Some(lan.machine(2)), &[&url]);
+    swarm.wait(&tracker);
+}
+
+#[test]
+fn a_file_is_transferred_over_ipv4() {
+    transfer_over(Family::V4);
+}
+
+#[test]
+fn a_file_is_transferred_over_ipv6() {
+    transfer_over(Family::V6);
+}
+
+/// The seeder is known to the tracker as 127.0.0.1, where the downloader would find only itself:
+/// it must be shown under the address by which the downloader reached the tracker.
+#[test]
+fn a_seeder_on_the_trackers_own_machine_is_found() {
+    if !everything_needed_is_here() {
+        return;
+    }
+    let lan = Lan::new(2, &[Family::V4]);
+    // A long interval: the seeder, which announced before the downloader was there, does not ask
+    // again, so it cannot be the one who connects.
+    let args = ["-p", "0", "-i", "30", "-v"];
+    let tracker = Launch::new().prefix(&lan.machine(0).prefix()).start(&args);
+    let local = format!("http://127.0.0.1:{}/announce", tracker.port());
+    let remote = lan
+        .machine(0)
+        .announce_url("http", Family::V4, tracker.port());
+
+    let mut swarm = Swarm::new();
+    swarm.seed(Client::Aria2, Some(lan.machine(0)), &[&local]);
+    let announced = |line: &str| line.contains("127.0.0.1") && !line.contains("http://");
+    if tracker
+        .wait_for_line(announced, Duration::from_secs(20))
+        .is_none()
+    {
+        panic!("the seeder did not announce\n{}", tracker.report());
+    }
+    swarm.download(Client::Transmission, Some(lan.machine(1)), &[&remote]);
+    swarm.wait(&tracker);
+}
