@@ -150,6 +150,8 @@ pub struct Announce {
     pub numwant: Option<u32>,
     /// Whether the answer will carry peer ids (a non-compact answer without `no_peer_id`).
     pub wants_peer_ids: bool,
+    /// Whether the answer has a place for peers of the other address family.
+    pub wants_both_families: bool,
     /// `ip=`: where the client says it is.
     pub ip: Option<Claim>,
     /// `ipv4=`: where else it says it is (BEP 7).
@@ -270,10 +272,10 @@ impl Refusal {
         match self {
             Refusal::Internal => "a defect of mayfly: please report it",
             Refusal::Port(_) => {
-                "the client listens on no port, or a proxy between it and the tracker hides it"
+                "probably the client listens on no port, or a proxy in between hides it"
             }
-            Refusal::MissingInfoHash => "the client's, or a person with a browser",
-            _ => "the client's",
+            Refusal::MissingInfoHash => "probably a person with a browser, or a client's fault",
+            _ => "probably the client's fault",
         }
     }
 }

@@ -20,6 +20,8 @@ pub mod names;
 
 pub mod http;
 
+pub mod udp;
+
 pub mod report;
 
 pub mod log;

@@ -34,7 +34,7 @@ pub fn find() -> Vec<IpAddr> {
 }
 
 /// The address by which this machine would speak to `destination`, if others can use it.
-fn towards(destination: IpAddr) -> Option<IpAddr> {
+pub fn towards(destination: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = match destination {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -12,6 +12,12 @@ pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
         port,
         ..
     } = announce;
+    if reply.is_first_peer {
+        log.line(
+            About::Torrent,
+            format_args!("torrent {info_hash}: first peer, {source} port {port}"),
+        );
+    }
     if log.wants(About::Announce) {
         let kind = match announce.is_seeder {
             true => "seeder",
@@ -27,17 +33,11 @@ pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
             About::Announce,
             format_args!(
                 "announce of {info_hash} by {kind} {source} port {port}{event}: \
-                 {} seeders, {} leechers, {} peers shown",
+                 seeders {}, leechers {}, shown {}",
                 reply.seeders,
                 reply.leechers,
                 reply.peers.len()
             ),
-        );
-    }
-    if reply.is_first_peer {
-        log.line(
-            About::Torrent,
-            format_args!("torrent {info_hash}: first peer, {source} port {port}"),
         );
     }
     for ended in &reply.ended {
@@ -57,7 +57,7 @@ pub fn refused(log: &Log, source: IpAddr, refusal: &Refusal) {
     log.line(
         About::Trouble,
         format_args!(
-            "refused an announce by {source}: {refusal} (probably the fault of {})",
+            "refused an announce by {source}: {refusal} ({})",
             refusal.fault()
         ),
     );

@@ -5,7 +5,7 @@
 //! [`Reply`] or a [`Refusal`].
 
 use crate::address::{self, Reach};
-use crate::announce::{Announce, Claim, Endpoint, Event, Host, Refusal, Reply};
+use crate::announce::{Announce, Claim, Endpoint, Event, Host, InfoHash, Refusal, Reply};
 use crate::names::Names;
 use crate::swarms::{Counts, Present, Selection, Swarms};
 use std::hash::{BuildHasher, RandomState};
@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How many of the dead one request buries at most: more than a request can add, so that a
 /// backlog melts, and few enough that nobody waits.
 const BURIALS: usize = 64;
+
+/// What a scrape is told while it is off: an ephemeral tracker has no statistics worth asking for.
+pub const SCRAPE_IS_OFF: &str = "this tracker does not answer scrapes";
 
 /// What the operator may choose.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -94,6 +97,13 @@ impl Tracker {
         Ok(())
     }
 
+    /// The counts of each of `hashes`, in their order; zeros for those that are not known.
+    pub fn scrape(&self, hashes: impl Iterator<Item = InfoHash>, now: Duration) -> Vec<Counts> {
+        let mut swarms = self.lock();
+        swarms.sweep(now, BURIALS, &mut Vec::new());
+        hashes.map(|hash| swarms.counts(hash)).collect()
+    }
+
     /// The endpoints of an asker: where the announce came from, unless it is believed to live
     /// elsewhere.
     ///
@@ -161,6 +171,7 @@ impl Tracker {
             loopback_as_own_family: is_remote && local.is_ipv6() == asker.main.ip.is_ipv6(),
             lan: reach != Reach::Global,
             most: if most == 0 { 0 } else { most + spare },
+            both_families: announce.wants_both_families,
             with_peer_ids: announce.wants_peer_ids,
         }
     }

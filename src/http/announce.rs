@@ -60,6 +60,7 @@ pub fn read(query: &[u8], path: Path) -> Result<(Announce, Form), Refusal> {
         },
         numwant: fields.numwant.and_then(numwant),
         wants_peer_ids: !form.compact && !form.no_peer_id,
+        wants_both_families: true,
         ip: fields.ip.and_then(claim),
         ipv4: fields.ipv4.and_then(claim),
         ipv6: fields.ipv6.and_then(claim),

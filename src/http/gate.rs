@@ -408,3 +408,72 @@ fn refuse(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Verbosity;
+    use crate::tracker::{Settings, Tracker};
+
+    const LIMITS: Limits = Limits {
+        threads: 3,
+        links: 2,
+        per_neighbour: 9,
+        head_time: Duration::from_millis(300),
+        answer_time: Duration::from_millis(300),
+        idle_time: Duration::from_millis(300),
+    };
+
+    fn opened() -> SocketAddr {
+        let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
+        let tracker = Tracker::new(Settings {
+            interval: Duration::from_secs(240),
+            numwant: 30,
+        });
+        let server = Server::new(Arc::new(tracker), Instant::now(), log.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        open(vec![listener], server, LIMITS, log).unwrap();
+        address
+    }
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// The row "a handler panics" of the list in `dont_readme.txt`.
+    #[test]
+    fn a_panic_costs_one_answer_and_no_thread() {
+        let address = opened();
+        let get = |path| ask(address, &format!("GET {path} HTTP/1.0\r\n\r\n"));
+        for _ in 0..10 {
+            assert!(get("/panic").starts_with("HTTP/1.1 500 "));
+            assert!(get("/announce").contains("info_hash is missing"));
+        }
+    }
+
+    #[test]
+    fn the_slow_are_told_and_the_silent_are_not() {
+        let address = opened();
+        assert!(ask(address, "GET / HT").starts_with("HTTP/1.1 408 "));
+        assert_eq!(ask(address, ""), "");
+        let kept = ask(address, "GET / HTTP/1.1\r\n\r\n");
+        assert!(kept.starts_with("HTTP/1.1 404 "), "and then closed as idle");
+    }
+
+    #[test]
+    fn limits_leave_descriptors_for_everything_else() {
+        for descriptors in [20, 64, 256, 1024, 1 << 20] {
+            let limits = Limits::for_descriptors(Some(descriptors));
+            assert!(limits.threads >= 4 && limits.links >= 2 && limits.per_neighbour >= 2);
+            if descriptors >= 64 {
+                assert!(limits.threads + 3 * limits.links + 20 <= descriptors);
+            }
+        }
+        assert_eq!(Limits::for_descriptors(None).threads, 200);
+    }
+}

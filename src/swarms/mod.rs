@@ -57,6 +57,8 @@ pub struct Selection {
     pub loopback_as_own_family: bool,
     /// Peers in private networks may be shown.
     pub lan: bool,
+    /// Peers of the other address family may fill up the answer.
+    pub both_families: bool,
     /// The most peers.
     pub most: usize,
     /// Whether the peer ids are wanted too.
@@ -198,6 +200,9 @@ impl Swarms {
             .find(info_hash, selection.asker)
             .map(|slot| (self.peers.get(slot).key, self.peers.get(slot).place));
         for own_family in [true, false] {
+            if !own_family && !selection.both_families {
+                continue;
+            }
             let missing = selection.most.saturating_sub(picked.len());
             if missing > 0 {
                 self.pick_family(

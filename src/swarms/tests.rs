@@ -40,6 +40,7 @@ fn all(asker: Endpoint, most: usize) -> Selection {
         loopback: true,
         loopback_as_own_family: false,
         lan: true,
+        both_families: true,
         most,
         with_peer_ids: false,
     }
@@ -344,6 +345,8 @@ impl Model {
 
     fn visible(&self, swarm: u8, s: &Selection) -> Vec<Endpoint> {
         let is_visible = |ip: IpAddr| match Reach::of(ip) {
+            Reach::Loopback if s.loopback_as_own_family => s.loopback,
+            _ if !s.both_families && ip.is_ipv6() != s.asker.ip.is_ipv6() => false,
             Reach::Loopback => s.loopback,
             Reach::Lan => s.lan,
             Reach::Global => true,
@@ -367,7 +370,7 @@ proptest! {
     #[test]
     fn a_long_random_life_gives_what_a_naive_model_gives(
         steps in prop::collection::vec(step(), 1..400),
-        flags in any::<[bool; 4]>(),
+        flags in any::<[bool; 5]>(),
         most in 0..40_usize,
     ) {
         let mut swarms = Swarms::new(LIFE, 3);
@@ -401,13 +404,14 @@ proptest! {
                 };
                 prop_assert_eq!(swarms.counts(hash(swarm)), expected);
             }
-            let [only_leechers, loopback, loopback_as_own_family, lan] = flags;
+            let [only_leechers, loopback, loopback_as_own_family, lan, both_families] = flags;
             let selection = Selection {
                 asker: who(i),
                 only_leechers,
                 loopback,
                 loopback_as_own_family,
                 lan,
+                both_families,
                 most,
                 with_peer_ids: false,
             };

@@ -34,6 +34,7 @@ fn from(source: &str, local: &str, port: u16) -> Announce {
         event: Event::Update,
         numwant: None,
         wants_peer_ids: false,
+        wants_both_families: true,
         ip: None,
         ipv4: None,
         ipv6: None,
@@ -148,6 +149,23 @@ fn numwant_is_honoured_below_the_cap_and_capped_above() {
         assert_eq!(reply.peers.len(), expected, "{numwant:?}");
         assert_eq!(reply.leechers, 100);
     }
+}
+
+#[test]
+fn an_answer_without_a_place_for_the_other_family_is_filled_with_its_own() {
+    let tracker = tracker();
+    for port in 1..=40 {
+        ask(&tracker, &from("203.0.113.1", "198.51.100.1", port));
+        ask(&tracker, &from("2001:db8::1", "2001:db8::9", port));
+    }
+    let announce = Announce {
+        wants_both_families: false,
+        ..from("2001:db8::1", "2001:db8::9", 1)
+    };
+    let reply = ask(&tracker, &announce);
+    assert_eq!(reply.peers.len(), 30);
+    assert!(reply.peers.iter().all(|peer| peer.endpoint.ip.is_ipv6()));
+    assert_eq!(reply.leechers, 80, "all are counted");
 }
 
 #[test]

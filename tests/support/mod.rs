@@ -8,6 +8,7 @@
 )]
 
 pub mod clients;
+pub mod http;
 pub mod netns;
 pub mod tools;
 pub mod torrent;
