@@ -236,6 +236,8 @@ pub enum Refusal {
     PeerIdLength(usize),
     /// `port` is 0, above 65535 or no number: the text that came.
     Port(String),
+    /// A scrape, while those are not answered.
+    ScrapeIsOff,
     /// Something broke inside the tracker.
     Internal,
 }
@@ -263,13 +265,14 @@ impl Refusal {
             Refusal::MissingPort => 103,
             Refusal::InfoHash(_) => 150,
             Refusal::PeerIdLength(_) => 151,
-            Refusal::Port(_) | Refusal::Internal => 900,
+            Refusal::Port(_) | Refusal::ScrapeIsOff | Refusal::Internal => 900,
         }
     }
 
     /// Whose fault it probably is, for the log.
     pub fn fault(&self) -> &'static str {
         match self {
+            Refusal::ScrapeIsOff => "nobody's fault: --scrape turns them on",
             Refusal::Internal => "a defect of mayfly: please report it",
             Refusal::Port(_) => {
                 "probably the client listens on no port, or a proxy in between hides it"
@@ -319,6 +322,7 @@ impl fmt::Display for Refusal {
                  (behind a proxy, set the listening port by hand)",
                 text.escape_debug()
             ),
+            Refusal::ScrapeIsOff => f.write_str("this tracker does not answer scrapes"),
             Refusal::Internal => {
                 f.write_str("the tracker met an error of its own; the next announce may work")
             }

@@ -28,6 +28,10 @@ pub struct Options {
     pub bind: Vec<IpAddr>,
     /// The most peers in an answer.
     pub numwant: u32,
+    /// Whether to answer over UDP too.
+    pub udp: bool,
+    /// Whether to answer scrapes.
+    pub scrape: bool,
     /// How much to log.
     pub verbosity: Verbosity,
 }
@@ -70,6 +74,8 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
             parsed.collect::<Result<_, _>>()?
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
+        udp: !matches.opt_present("no-udp"),
+        scrape: matches.opt_present("scrape"),
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
                 return Err(format!(
@@ -134,6 +140,8 @@ fn known_options() -> getopts::Options {
             &format!("most peers in an answer, up to {MOST_NUMWANT}\n(default {NUMWANT})"),
             "PEERS",
         )
+        .optflag("", "no-udp", "do not answer over UDP")
+        .optflag("", "scrape", "answer scrapes (by default they are refused)")
         .optflag("v", "verbose", "log every announce")
         .optflag("q", "quiet", "log only the announce URLs and errors")
         .optflag("h", "help", "print this help")
@@ -244,6 +252,8 @@ mod tests {
             interval: Duration::from_secs(240),
             bind: vec![],
             numwant: 30,
+            udp: true,
+            scrape: false,
             verbosity: Verbosity::Normal,
         };
         assert_eq!(options(""), expected);
@@ -265,6 +275,8 @@ mod tests {
         }
         assert_eq!(options("-i 0.5").interval.as_secs(), 30);
         assert_eq!(options("-n 200").numwant, 200);
+        assert!(!options("--no-udp").udp);
+        assert!(options("--scrape").scrape);
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
         assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
         let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5]").bind;

@@ -2,43 +2,71 @@
 //! threads.
 
 use crate::http::gate::{self, Limits};
-use crate::http::listen;
-use crate::http::server::Server;
+use crate::http::{self, listen};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
 use crate::tracker::{Settings, Tracker};
+use crate::udp;
+use crate::udp::connection_id::ConnectionIds;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// How often a port that is free for TCP and UDP alike is looked for.
+const TRIES: usize = 20;
+/// Threads for each UDP socket.
+const UDP_THREADS: usize = 2;
 
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
 /// line for a person.
 pub fn start(options: &Options) -> Result<(), String> {
     let log = Log::new(options.verbosity, io::stdout())
         .map_err(|error| format!("the system allows no threads: {error}"))?;
-    let listeners = listen::open(&options.bind, options.port).map_err(explain)?;
-    let port = listeners
-        .first()
-        .and_then(|listener| listener.local_addr().ok())
-        .map_or(options.port, |address| address.port());
+    let Sockets { tcp, udp, port } = open_sockets(options)?;
 
     let began = Instant::now();
     let tracker = Arc::new(Tracker::new(Settings {
         interval: options.interval,
         numwant: options.numwant,
     }));
-    let server = Server::new(tracker, began, log.clone());
     let limits = Limits::for_descriptors(descriptors());
-    gate::open(listeners, server, limits, log.clone())
-        .map_err(|error| format!("the tracker could not start: {error}"))?;
-    say_where(&log, &options.bind, port);
+    let server = http::server::Server {
+        tracker: Arc::clone(&tracker),
+        began,
+        scrape: options.scrape,
+        log: log.clone(),
+    };
+    gate::open(tcp, server, limits, log.clone()).map_err(|error| cannot_start(&error))?;
+    let has_udp = matches!(udp, Udp::Open(_));
+    match udp {
+        Udp::Off => {}
+        Udp::Taken(error) => log.line(
+            About::Always,
+            format_args!(
+                "UDP port {port} cannot be opened ({error}): serving HTTP alone; \
+                 --no-udp if that is as it should be"
+            ),
+        ),
+        Udp::Open(sockets) => {
+            let server = udp::server::Server {
+                tracker,
+                began,
+                scrape: options.scrape,
+                ids: ConnectionIds::new(),
+                log: log.clone(),
+            };
+            udp::server::open(sockets, UDP_THREADS, &server)
+                .map_err(|error| cannot_start(&error))?;
+        }
+    }
+    say_where(&log, &options.bind, port, has_udp);
     Ok(())
 }
 
 /// The start lines: what to paste, and how to stop.
-fn say_where(log: &Log, bind: &[IpAddr], port: u16) {
+fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
     let version = env!("CARGO_PKG_VERSION");
     let is_any = bind.is_empty() || bind.iter().any(IpAddr::is_unspecified);
     let mut addresses = match is_any {
@@ -64,11 +92,78 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16) {
         );
         addresses.push(Ipv4Addr::LOCALHOST.into());
     }
-    for ip in addresses {
-        let address = SocketAddr::new(ip, port);
+    for ip in &addresses {
+        let address = SocketAddr::new(*ip, port);
         log.line(About::Always, format_args!("  http://{address}/announce"));
+        if has_udp {
+            log.line(About::Always, format_args!("  udp://{address}/announce"));
+        }
+    }
+    if has_udp && bind.is_empty() {
+        say_which_is_safe_for_udp(log, &addresses);
     }
     log.line(About::Start, format_args!("Press ctrl+c to stop."));
+}
+
+/// A socket for all addresses answers from the one that the system prefers on the way to the
+/// client, which drops an answer from another than it asked. So with several addresses of a
+/// family, some may not work for some clients.
+fn say_which_is_safe_for_udp(log: &Log, addresses: &[IpAddr]) {
+    for is_ipv6 in [false, true] {
+        let mut of_family = addresses.iter().filter(|ip| ip.is_ipv6() == is_ipv6);
+        let (Some(first), Some(_)) = (of_family.next(), of_family.next()) else {
+            continue;
+        };
+        let family = if is_ipv6 { "IPv6" } else { "IPv4" };
+        log.line(
+            About::Start,
+            format_args!(
+                "(several {family} addresses: over UDP, {first} is safe for clients on the \
+                 internet, the others for clients in their own network; -b ADDRESS for each \
+                 makes all safe)"
+            ),
+        );
+    }
+}
+
+/// The public sockets.
+struct Sockets {
+    tcp: Vec<TcpListener>,
+    udp: Udp,
+    port: u16,
+}
+
+enum Udp {
+    Off,
+    Taken(io::Error),
+    Open(Vec<UdpSocket>),
+}
+
+/// Opens TCP, and UDP on the same addresses and port.
+fn open_sockets(options: &Options) -> Result<Sockets, String> {
+    let mut tries = 0;
+    loop {
+        let tcp = listen::open(&options.bind, options.port).map_err(explain)?;
+        let addresses: io::Result<Vec<_>> = tcp.iter().map(TcpListener::local_addr).collect();
+        let addresses = addresses.map_err(|error| cannot_start(&error))?;
+        // There is at least one.
+        let port = addresses[0].port();
+        let udp = match options.udp.then(|| udp::server::listen(&addresses)) {
+            None => Udp::Off,
+            Some(Ok(sockets)) => Udp::Open(sockets),
+            Some(Err(error)) => Udp::Taken(error),
+        };
+        tries += 1;
+        // Of a free port for TCP, UDP may be taken: then another may do.
+        let another_may_do = options.port == 0 && tries < TRIES;
+        if !(another_may_do && matches!(udp, Udp::Taken(_))) {
+            return Ok(Sockets { tcp, udp, port });
+        }
+    }
+}
+
+fn cannot_start(error: &io::Error) -> String {
+    format!("the tracker could not start: {error}")
 }
 
 fn explain(failed: listen::Failed) -> String {

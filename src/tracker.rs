@@ -17,9 +17,6 @@ use std::time::Duration;
 /// backlog melts, and few enough that nobody waits.
 const BURIALS: usize = 64;
 
-/// What a scrape is told while it is off: an ephemeral tracker has no statistics worth asking for.
-pub const SCRAPE_IS_OFF: &str = "this tracker does not answer scrapes";
-
 /// What the operator may choose.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Settings {

@@ -1,2 +1,4 @@
 mod support;
+
 mod transfer;
+mod udp;

@@ -71,3 +71,44 @@ fn a_seeder_on_the_trackers_own_machine_is_found() {
     swarm.download(Client::Transmission, Some(lan.machine(1)), &[&remote]);
     swarm.wait(&tracker);
 }
+
+/// Everybody on a machine of their own, with the URLs of these schemes.
+fn transfer_with(seeder: &[&str], downloader: &[&str]) {
+    if !everything_needed_is_here() {
+        return;
+    }
+    let lan = Lan::new(3, &[Family::V4]);
+    let args = ["-p", "0", "-i", "0.05", "-v"];
+    let tracker = Launch::new().prefix(&lan.machine(0).prefix()).start(&args);
+    let urls = |schemes: &[&str]| -> Vec<String> {
+        let url = |s: &&str| lan.machine(0).announce_url(s, Family::V4, tracker.port());
+        schemes.iter().map(url).collect()
+    };
+    let (seeder, downloader) = (urls(seeder), urls(downloader));
+    fn texts(urls: &[String]) -> Vec<&str> {
+        urls.iter().map(String::as_str).collect()
+    }
+    let mut swarm = Swarm::new();
+    swarm.seed(Client::Aria2, Some(lan.machine(1)), &texts(&seeder));
+    swarm.download(
+        Client::Transmission,
+        Some(lan.machine(2)),
+        &texts(&downloader),
+    );
+    swarm.wait(&tracker);
+}
+
+#[test]
+fn a_file_is_transferred_with_udp_urls_only() {
+    transfer_with(&["udp"], &["udp"]);
+}
+
+#[test]
+fn a_seeder_of_http_and_a_downloader_of_udp_meet() {
+    transfer_with(&["http"], &["udp"]);
+}
+
+#[test]
+fn a_seeder_of_udp_and_a_downloader_of_http_meet() {
+    transfer_with(&["udp"], &["http"]);
+}

@@ -36,8 +36,7 @@ pub fn read(query: &[u8], path: Path) -> Result<(Announce, Form), Refusal> {
         }
     }
     let info_hash = fields.info_hash.ok_or(Refusal::MissingInfoHash)?;
-    let info_hash = query::decode_exactly(info_hash)
-        .map_err(|_| Refusal::InfoHash(mistake(&query::decode(info_hash))))?;
+    let info_hash = self::info_hash(info_hash)?;
     let peer_id = fields.peer_id.ok_or(Refusal::MissingPeerId)?;
     let peer_id = query::decode_exactly(peer_id).map_err(Refusal::PeerIdLength)?;
     let port = port(fields.port.ok_or(Refusal::MissingPort)?)?;
@@ -46,7 +45,7 @@ pub fn read(query: &[u8], path: Path) -> Result<(Announce, Form), Refusal> {
         no_peer_id: fields.no_peer_id == Some(b"1"),
     };
     let announce = Announce {
-        info_hash: InfoHash(info_hash),
+        info_hash,
         peer_id: PeerId(peer_id),
         source: path.source,
         local: path.local,
@@ -160,6 +159,13 @@ impl<'a> Fields<'a> {
             _ => return None,
         })
     }
+}
+
+/// Reads an info_hash, percent-encoded.
+pub fn info_hash(encoded: &[u8]) -> Result<InfoHash, Refusal> {
+    query::decode_exactly(encoded)
+        .map(InfoHash)
+        .map_err(|_| Refusal::InfoHash(mistake(&query::decode(encoded))))
 }
 
 /// What went wrong with an info_hash that is not 20 bytes.

@@ -2,13 +2,13 @@
 
 /// A dictionary that is being written. Its keys must come in the order of their bytes, as the
 /// format has it; one that does not is a defect of the caller and panics, in tests first.
-pub struct Dictionary<'a> {
-    out: &'a mut Vec<u8>,
-    last_key: Option<&'static str>,
+pub struct Dictionary<'out, 'key> {
+    out: &'out mut Vec<u8>,
+    last_key: Option<&'key [u8]>,
 }
 
 /// Appends a dictionary with the entries that `write` puts into it.
-pub fn dictionary(out: &mut Vec<u8>, write: impl FnOnce(&mut Dictionary<'_>)) {
+pub fn dictionary<'key>(out: &mut Vec<u8>, write: impl FnOnce(&mut Dictionary<'_, 'key>)) {
     out.push(b'd');
     write(&mut Dictionary {
         out,
@@ -17,9 +17,9 @@ pub fn dictionary(out: &mut Vec<u8>, write: impl FnOnce(&mut Dictionary<'_>)) {
     out.push(b'e');
 }
 
-impl Dictionary<'_> {
+impl<'key> Dictionary<'_, 'key> {
     /// An entry that is an integer.
-    pub fn integer(&mut self, key: &'static str, value: u64) {
+    pub fn integer(&mut self, key: &'key str, value: u64) {
         self.key(key);
         self.out.push(b'i');
         decimal(self.out, value);
@@ -27,18 +27,13 @@ impl Dictionary<'_> {
     }
 
     /// An entry that is a byte string.
-    pub fn bytes(&mut self, key: &'static str, value: &[u8]) {
+    pub fn bytes(&mut self, key: &'key str, value: &[u8]) {
         self.key(key);
         bytes(self.out, value);
     }
 
     /// An entry that is a byte string of `length` bytes, which `write` appends.
-    pub fn bytes_with(
-        &mut self,
-        key: &'static str,
-        length: usize,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+    pub fn bytes_with(&mut self, key: &'key str, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.key(key);
         decimal(self.out, length as u64);
         self.out.push(b':');
@@ -47,21 +42,33 @@ impl Dictionary<'_> {
         assert_eq!(self.out.len() - begin, length, "length of '{key}'");
     }
 
+    /// An entry that is a dictionary, whose entries `write` puts into it.
+    pub fn dictionary<'inner>(
+        &mut self,
+        key: &'key [u8],
+        write: impl FnOnce(&mut Dictionary<'_, 'inner>),
+    ) {
+        self.byte_key(key);
+        dictionary(self.out, write);
+    }
+
     /// An entry that is a list of dictionaries, which `write` appends with [`dictionary`].
-    pub fn list(&mut self, key: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn list(&mut self, key: &'key str, write: impl FnOnce(&mut Vec<u8>)) {
         self.key(key);
         self.out.push(b'l');
         write(self.out);
         self.out.push(b'e');
     }
 
-    fn key(&mut self, key: &'static str) {
-        assert!(
-            self.last_key.is_none_or(|last| last < key),
-            "'{key}' out of order"
-        );
+    fn key(&mut self, key: &'key str) {
+        self.byte_key(key.as_bytes());
+    }
+
+    fn byte_key(&mut self, key: &'key [u8]) {
+        let is_next = self.last_key.is_none_or(|last| last < key);
+        assert!(is_next, "'{}' out of order", key.escape_ascii());
         self.last_key = Some(key);
-        bytes(self.out, key.as_bytes());
+        bytes(self.out, key);
     }
 }
 
@@ -91,7 +98,7 @@ mod tests {
     use bendy::decoding::{FromBencode, Object};
     use proptest::prelude::*;
 
-    fn written(write: impl FnOnce(&mut Dictionary<'_>)) -> String {
+    fn written<'key>(write: impl FnOnce(&mut Dictionary<'_, 'key>)) -> String {
         let mut out = Vec::new();
         dictionary(&mut out, write);
         String::from_utf8(out).unwrap()
@@ -116,6 +123,10 @@ mod tests {
                 dictionary(out, |_| ());
             })),
             "d1:ald1:bi1eedeee"
+        );
+        assert_eq!(
+            written(|d| d.dictionary(b"a", |d| d.integer("b", 1))),
+            "d1:ad1:bi1eee"
         );
     }
 

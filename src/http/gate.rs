@@ -430,7 +430,12 @@ mod tests {
             interval: Duration::from_secs(240),
             numwant: 30,
         });
-        let server = Server::new(Arc::new(tracker), Instant::now(), log.clone());
+        let server = Server {
+            tracker: Arc::new(tracker),
+            began: Instant::now(),
+            scrape: false,
+            log: log.clone(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         open(vec![listener], server, LIMITS, log).unwrap();

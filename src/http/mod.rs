@@ -16,4 +16,6 @@ pub mod query;
 
 pub mod announce;
 
+pub mod scrape;
+
 pub mod bencode;

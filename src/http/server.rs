@@ -4,6 +4,7 @@
 //! body.
 
 use super::announce::{Path, read, write_refusal, write_reply};
+use super::scrape;
 use crate::announce::{Refusal, Reply};
 use crate::log::{About, Log};
 use crate::report;
@@ -17,10 +18,14 @@ use tiny_http::{Header, Request, Response, StatusCode};
 
 /// Answers requests.
 pub struct Server {
-    tracker: Arc<Tracker>,
+    /// Shared with UDP: one state for both.
+    pub tracker: Arc<Tracker>,
     /// The tracker's time is counted from here.
-    began: Instant,
-    log: Log,
+    pub began: Instant,
+    /// Whether scrapes are answered.
+    pub scrape: bool,
+    /// Where to tell.
+    pub log: Log,
 }
 
 /// Who asks, as the gate says.
@@ -39,15 +44,6 @@ struct Page {
 }
 
 impl Server {
-    /// A server for `tracker`, whose time began at `began`.
-    pub fn new(tracker: Arc<Tracker>, began: Instant, log: Log) -> Server {
-        Server {
-            tracker,
-            began,
-            log,
-        }
-    }
-
     /// Answers one request.
     pub fn serve(&self, request: Request) {
         // A panic must not take the thread with it: there would soon be none left.
@@ -96,6 +92,10 @@ impl Server {
                 status: 200,
                 body: self.announce(query, &visitor),
             },
+            Some("scrape" | "scrape.php") => Page {
+                status: 200,
+                body: self.scrape(query, &visitor),
+            },
             _ => Page {
                 status: 404,
                 body: not_found(&visitor).into_bytes(),
@@ -121,6 +121,26 @@ impl Server {
             report::refused(&self.log, visitor.source, &refusal);
             body.clear();
             write_refusal(&refusal, &mut body);
+        }
+        body
+    }
+
+    fn scrape(&self, query: &str, visitor: &Visitor<'_>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(512);
+        let hashes = match self.scrape {
+            true => scrape::read(query.as_bytes()),
+            false => Err(Refusal::ScrapeIsOff),
+        };
+        match hashes {
+            Ok(hashes) => {
+                let now = self.began.elapsed();
+                let counts = self.tracker.scrape(hashes.iter().copied(), now);
+                scrape::write(&hashes, &counts, &mut body);
+            }
+            Err(refusal) => {
+                report::refused(&self.log, visitor.source, &refusal);
+                write_refusal(&refusal, &mut body);
+            }
         }
         body
     }

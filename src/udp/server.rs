@@ -6,7 +6,7 @@
 use super::connection_id::ConnectionIds;
 use super::packet::{self, Action};
 use crate::address::{self, Reach};
-use crate::announce::{InfoHash, Reply};
+use crate::announce::{InfoHash, Refusal, Reply};
 use crate::log::{About, Log};
 use crate::own_addresses;
 use crate::report;
@@ -185,7 +185,8 @@ impl Server {
                 packet::write_scraped(transaction_id, counts.into_iter(), answer);
             }
             Action::Scrape(_) => {
-                packet::write_error(transaction_id, crate::tracker::SCRAPE_IS_OFF, answer);
+                let refusal = Refusal::ScrapeIsOff;
+                packet::write_error(transaction_id, &refusal.to_string(), answer);
             }
             Action::Malformed(text) => packet::write_error(transaction_id, text, answer),
             Action::Unknown => {

@@ -165,7 +165,7 @@ fn scrape_is_off_until_it_is_on() {
             let expected = [&b"\0\0\0\x02tran"[..], &some, &none, &some].concat();
             assert_eq!(answer, expected);
         } else {
-            assert_eq!(error_text(&answer), crate::tracker::SCRAPE_IS_OFF);
+            assert_eq!(error_text(&answer), Refusal::ScrapeIsOff.to_string());
         }
     }
 }

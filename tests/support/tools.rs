@@ -52,6 +52,15 @@ pub fn netns_possible() -> bool {
     possible
 }
 
+/// Whether this machine speaks IPv6 to itself; prints the line "skipped" if not.
+pub fn has_ipv6() -> bool {
+    let possible = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    if !possible {
+        skip("this machine has no IPv6 loopback (::1)");
+    }
+    possible
+}
+
 fn skip(why: &str) {
     assert!(
         std::env::var_os("CI").is_none(),

@@ -1,0 +1,95 @@
+//! `make bench`: mayfly against others on the same load, alternating within one run, and ratios
+//! with their spread. Absolute figures belong to the machine; ratios are what to look at.
+
+mod contenders;
+mod http;
+mod udp;
+
+use contenders::Contender;
+use std::time::Duration;
+
+/// Rounds; the median counts.
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("--serve-udp-echo") => contenders::serve_udp_echo(),
+        Some("--serve-tiny-http") => contenders::serve_tiny_http(),
+        // cargo bench passes --bench; a name after it selects sections.
+        _ => bench(),
+    }
+}
+
+fn bench() {
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let wanted = |section: &str| only.as_deref().is_none_or(|only| section.contains(only));
+    if wanted("http") {
+        bench_http();
+    }
+    if wanted("udp") {
+        println!("UDP announces, answers per second:");
+        let echo = || contenders::role("bare std echo", "--serve-udp-echo");
+        compare(
+            vec![contenders::mayfly(), echo()],
+            contenders::opentracker(),
+            |c| udp::answers_per_second(c.address, ROUND),
+        );
+    }
+}
+
+fn bench_http() {
+    if let Err(why) = http::is_possible() {
+        println!("HTTP: skipped: {why}");
+        return;
+    }
+    for (kept, what) in [(true, "kept connections"), (false, "a connection each")] {
+        println!("HTTP announces, {what}, answers per second:");
+        let bare = || contenders::role("bare tiny_http", "--serve-tiny-http");
+        compare(
+            vec![contenders::mayfly(), bare()],
+            contenders::opentracker(),
+            |c| http::answers_per_second(c.address, kept, ROUND),
+        );
+    }
+}
+
+/// Measures all in turn, round after round, and prints a line for each: its median, and the first
+/// one's ratio to it with the spread over the rounds.
+fn compare(
+    mut contenders: Vec<Contender>,
+    optional: Result<Contender, String>,
+    measure: impl Fn(&Contender) -> f64,
+) {
+    match optional {
+        Ok(contender) => contenders.push(contender),
+        Err(why) => println!("    skipped: {why}"),
+    }
+    let mut figures = vec![Vec::new(); contenders.len()];
+    for _ in 0..ROUNDS {
+        for (contender, figures) in contenders.iter().zip(&mut figures) {
+            figures.push(measure(contender));
+        }
+    }
+    for (i, contender) in contenders.iter().enumerate() {
+        print!("    {:16} {:8.0}", contender.name, median(&figures[i]));
+        if i > 0 {
+            let ratios: Vec<_> = figures[0]
+                .iter()
+                .zip(&figures[i])
+                .map(|(a, b)| a / b)
+                .collect();
+            let least = ratios.iter().copied().fold(f64::MAX, f64::min);
+            let most = ratios.iter().copied().fold(0.0, f64::max);
+            let median = median(&ratios);
+            print!("   mayfly / it: {median:.2} ({least:.2} to {most:.2})");
+        }
+        println!();
+    }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}

@@ -1,0 +1,247 @@
+//! UDP announces (BEP 15) against the running executable, over real sockets. What every packet
+//! looks like, byte by byte, is tested in `src/udp`; real clients are in `transfer.rs`.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use crate::support::http;
+use crate::support::tools;
+use crate::support::tracker::Tracker;
+
+const HASH: &[u8; 20] = b"an info_hash of 2026";
+/// The same in a URL.
+const HASH_IN_URL: &str = "an%20info_hash%20of%202026";
+
+struct Client {
+    socket: UdpSocket,
+    id: [u8; 8],
+}
+
+impl Client {
+    /// A client that knows its connection id.
+    fn connect(ip: &str, port: u16) -> Client {
+        let mut client = Client::without_id(ip, port);
+        let answer = client.ask(&[
+            0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, b't', b'r', b'a', b'n',
+        ]);
+        assert_eq!(answer[..8], *b"\0\0\0\0tran");
+        client.id = answer[8..].try_into().unwrap();
+        client
+    }
+
+    fn without_id(ip: &str, port: u16) -> Client {
+        let ip: IpAddr = ip.parse().unwrap();
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        socket.connect(SocketAddr::new(ip, port)).unwrap();
+        socket.set_read_timeout(Some(http::PATIENCE)).unwrap();
+        Client { socket, id: [0; 8] }
+    }
+
+    fn ask(&self, packet: &[u8]) -> Vec<u8> {
+        self.socket.send(packet).unwrap();
+        let mut answer = [0; 4096];
+        let length = self.socket.recv(&mut answer).unwrap();
+        answer[..length].to_vec()
+    }
+
+    fn packet(&self, action: u8, body: &[u8]) -> Vec<u8> {
+        [&self.id[..], &[0, 0, 0, action], b"tran", body].concat()
+    }
+
+    /// Seeders, leechers and the peers' bytes in the answer to an announce.
+    fn announce(&self, port: u16, left: u8) -> (u8, u8, Vec<u8>) {
+        let mut packet = self.packet(1, HASH);
+        packet.resize(98, 0);
+        packet[71] = left;
+        packet[92..96].copy_from_slice(&[0xff; 4]);
+        packet[96..].copy_from_slice(&port.to_be_bytes());
+        let answer = self.ask(&packet);
+        assert_eq!(answer[..8], *b"\0\0\0\x01tran");
+        assert_eq!(answer[8..12], [0, 0, 0, 240], "interval");
+        (answer[19], answer[15], answer[20..].to_vec())
+    }
+}
+
+#[test]
+fn peers_of_udp_and_of_http_meet_over_each_family() {
+    let families = [("127.0.0.1", 4), ("::1", 16)];
+    for (ip, address_length) in families {
+        if ip == "::1" && !tools::has_ipv6() {
+            continue;
+        }
+        let tracker = Tracker::start(&["-p", "0"]);
+        let one = Client::connect(ip, tracker.port());
+        let other = Client::connect(ip, tracker.port());
+        assert_eq!(one.announce(0x0101, 0), (1, 0, vec![]));
+        let (seeders, leechers, peers) = other.announce(0x0202, 1);
+        assert_eq!((seeders, leechers), (1, 1));
+        assert_eq!(peers.len(), address_length + 2);
+        assert_eq!(peers[address_length..], [1, 1]);
+
+        let ip: IpAddr = ip.parse().unwrap();
+        let address = SocketAddr::new(ip, tracker.port());
+        let query = format!("info_hash={HASH_IN_URL}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=771&left=1");
+        let over_http = http::announce(address, &query);
+        let expected = [257, 514].map(|port| SocketAddr::new(ip, port).to_string());
+        assert_eq!(over_http.shown(), expected);
+        let (seeders, leechers, peers) = one.announce(0x0101, 0);
+        assert_eq!((seeders, leechers), (1, 2));
+        assert_eq!(peers.len(), 2 * (address_length + 2));
+    }
+}
+
+#[test]
+fn a_connection_id_of_another_is_an_error_and_of_nobody_too() {
+    let tracker = Tracker::start(&["-p", "0"]);
+    let client = Client::without_id("127.0.0.1", tracker.port());
+    let mut announce = client.packet(1, HASH);
+    announce.resize(98, 1);
+    let answer = client.ask(&announce);
+    assert_eq!(answer, b"\0\0\0\x03tranconnection id expired");
+}
+
+#[test]
+fn scrape_says_that_it_is_off_and_answers_when_it_is_on() {
+    for (args, is_on) in [(&["-p", "0"][..], false), (&["-p", "0", "--scrape"], true)] {
+        let tracker = Tracker::start(args);
+        let client = Client::connect("127.0.0.1", tracker.port());
+        client.announce(1, 0);
+        let answer = client.ask(&client.packet(2, HASH));
+        let address = SocketAddr::from(([127, 0, 0, 1], tracker.port()));
+        let over_http = http::get(address, &format!("/scrape?info_hash={HASH_IN_URL}"));
+        if is_on {
+            let counts = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+            assert_eq!(answer, [&b"\0\0\0\x02tran"[..], &counts].concat());
+            let expected = "d5:filesd20:an info_hash of 2026d8:completei1e\
+                10:downloadedi0e10:incompletei0eeee";
+            assert_eq!(over_http.text(), expected);
+        } else {
+            assert_eq!(
+                answer,
+                b"\0\0\0\x03tranthis tracker does not answer scrapes"
+            );
+            let failure = http::decode(&over_http.body).failure_reason;
+            assert_eq!(
+                failure.as_deref(),
+                Some("this tracker does not answer scrapes")
+            );
+        }
+    }
+}
+
+#[test]
+fn no_udp_means_no_udp() {
+    let tracker = Tracker::start(&["-p", "0", "--no-udp"]);
+    let is_last = |line: &str| line.contains("ctrl+c");
+    assert!(tracker.wait_for_line(is_last, http::PATIENCE).is_some());
+    let is_udp = |url: &String| url.starts_with("udp:");
+    assert!(!tracker.urls().iter().any(is_udp), "{:?}", tracker.urls());
+    // The port is free for somebody else.
+    UdpSocket::bind(("0.0.0.0", tracker.port())).unwrap();
+}
+
+#[test]
+fn http_alone_where_the_udp_port_is_taken() {
+    // A port that is free for TCP; another test may take it meanwhile, so try some.
+    for _ in 0..20 {
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
+            continue;
+        }
+        let tracker = Tracker::start(&["-p", &port.to_string(), "-b", "127.0.0.1"]);
+        let says_so = |line: &str| line.contains("serving HTTP alone");
+        assert!(tracker.wait_for_line(says_so, http::PATIENCE).is_some());
+        http::assert_answers_within_a_second(SocketAddr::from(([127, 0, 0, 1], port)));
+        return;
+    }
+    panic!("no port is free for TCP alone");
+}
+
+#[test]
+fn a_socket_for_each_address_answers_from_it() {
+    let tracker = Tracker::start(&["-p", "0", "-b", "127.0.0.1", "-b", "127.0.0.2"]);
+    for ip in ["127.0.0.1", "127.0.0.2"] {
+        // A connected socket gets answers from that address alone.
+        let client = Client::connect(ip, tracker.port());
+        client.announce(1, 0);
+        tracker.expect_url(&format!("udp://{ip}:{}/announce", tracker.port()));
+    }
+}
+
+/// A small dose of what `a_flood_of_ten_million_packets` gives in full.
+#[test]
+fn random_and_mutated_packets_do_no_harm() {
+    flood(100_000);
+}
+
+/// Ten million: for a person who has minutes, with `cargo test -- --ignored flood`.
+#[test]
+#[ignore = "takes minutes; a hundredth of it is in the test before"]
+fn a_flood_of_ten_million_packets() {
+    flood(10_000_000);
+}
+
+fn flood(packets: u32) {
+    let tracker = Tracker::start(&["-p", "0", "-q"]);
+    let honest = Client::connect("127.0.0.1", tracker.port());
+    honest.announce(1, 0);
+    let hostile = Client::connect("127.0.0.1", tracker.port());
+    hostile.socket.set_nonblocking(true).unwrap();
+    let mut ordinary = hostile.packet(1, HASH);
+    ordinary.resize(98, 0);
+    let mut random = 0x2026_u64;
+    let mut next = || {
+        // Xorshift, so that a failure can be had again.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let mut memory = None;
+    for n in 0..packets {
+        let mut packet = ordinary.clone();
+        match next() % 4 {
+            0 => {
+                let length = next() % 1600;
+                packet = (0..length).map(|_| next() as u8).collect();
+            }
+            1 => packet.truncate((next() % 99) as usize),
+            2 => packet.extend((0..next() % 600).map(|_| 0xaa)),
+            _ => {}
+        }
+        for _ in 0..next() % 4 {
+            // Not the hash and the port, or peers and torrents would rightly pile up.
+            let at = (next() % 16) as usize;
+            if let Some(byte) = packet.get_mut(at) {
+                *byte = next() as u8;
+            }
+        }
+        if packet.len() >= 98 {
+            packet[16..36].copy_from_slice(HASH);
+            packet[96..98].copy_from_slice(&(next() as u16 % 1000).to_be_bytes());
+        }
+        // A full buffer loses one; that is what UDP is like.
+        let _ = hostile.socket.send(&packet);
+        if n % 64 == 0 {
+            let mut answer = [0; 4096];
+            while hostile.socket.recv(&mut answer).is_ok() {}
+        }
+        if n == packets / 2 {
+            memory = resident(&tracker);
+        }
+    }
+    let fresh = Client::connect("127.0.0.1", tracker.port());
+    let (seeders, leechers, _) = fresh.announce(7, 1);
+    assert!(seeders >= 1 && leechers >= 1);
+    // Half of the flood has filled whatever was to be filled.
+    if let (Some(before), Some(after)) = (memory, resident(&tracker)) {
+        assert!(after <= before + 1024, "{before} KiB, then {after} KiB");
+    }
+}
+
+/// KiB of resident memory, where the system tells (Linux).
+fn resident(tracker: &Tracker) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", tracker.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
