@@ -101,6 +101,12 @@ impl Tracker {
         hashes.map(|hash| swarms.counts(hash)).collect()
     }
 
+    /// How many peers and swarms are stored.
+    pub fn totals(&self) -> (u32, usize) {
+        let swarms = self.lock();
+        (swarms.peer_count(), swarms.swarm_count())
+    }
+
     /// The endpoints of an asker: where the announce came from, unless it is believed to live
     /// elsewhere.
     ///

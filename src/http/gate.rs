@@ -244,11 +244,12 @@ impl Gate {
             let at = end_of_head - 2;
             buffers.answer.splice(at..at, connection.iter().copied());
             visitor.place.wait_begins();
-            let is_small = is_first && buffers.answer.len() <= SMALL_ANSWER;
-            let written = match is_small {
-                true => (&mut &*visitor.stream).write_all(&buffers.answer),
-                false => write_within(visitor.stream, &buffers.answer, self.limits.answer_time),
-            };
+            // A first answer of this size never has to wait, so most connections go without.
+            if !is_first || buffers.answer.len() > SMALL_ANSWER {
+                timer.set_write(visitor.stream, self.limits.answer_time);
+            }
+            let time = self.limits.answer_time;
+            let written = write_within(visitor.stream, &buffers.answer, time, &mut timer);
             if written.is_err() || !head.keep_alive {
                 return Ok(());
             }
@@ -330,16 +331,23 @@ struct Visitor<'a> {
     local: SocketAddr,
 }
 
-/// Remembers the read timeout of a connection: setting it is a system call.
+/// Remembers the timeouts of a connection: setting one is a system call.
 #[derive(Default)]
 struct Timer {
-    is_set: Duration,
+    read: Duration,
+    write: Duration,
 }
 
 impl Timer {
     fn set_read(&mut self, stream: &TcpStream, timeout: Duration) {
-        if self.is_set != timeout && stream.set_read_timeout(Some(timeout)).is_ok() {
-            self.is_set = timeout;
+        if self.read != timeout && stream.set_read_timeout(Some(timeout)).is_ok() {
+            self.read = timeout;
+        }
+    }
+
+    fn set_write(&mut self, stream: &TcpStream, timeout: Duration) {
+        if self.write != timeout && stream.set_write_timeout(Some(timeout)).is_ok() {
+            self.write = timeout;
         }
     }
 }
@@ -349,20 +357,28 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Writes all of `bytes` in at most `time`, however slowly the client takes them.
-fn write_within(mut stream: &TcpStream, mut bytes: &[u8], time: Duration) -> io::Result<()> {
+/// Writes all of `bytes` in at most `time`, however slowly the client takes them. The caller has
+/// set a timeout for the first write, or knows that it does not wait.
+fn write_within(
+    mut stream: &TcpStream,
+    mut bytes: &[u8],
+    time: Duration,
+    timer: &mut Timer,
+) -> io::Result<()> {
     let begin = Instant::now();
-    while !bytes.is_empty() {
-        let left = time.checked_sub(begin.elapsed()).filter(|t| !t.is_zero());
-        stream.set_write_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
+    loop {
         match stream.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(length) => bytes = &bytes[length..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let left = time.checked_sub(begin.elapsed()).filter(|t| !t.is_zero());
+        timer.set_write(stream, left.ok_or(ErrorKind::TimedOut)?);
     }
-    Ok(())
 }
 
 /// Answers what may not pass, and closes so that the client can read the answer.
@@ -392,7 +408,9 @@ fn refuse(
     )?;
     answer.extend_from_slice(&body);
     place.wait_begins();
-    write_within(stream, answer, DRAIN_TIME)?;
+    let mut timer = Timer::default();
+    timer.set_write(stream, DRAIN_TIME);
+    write_within(stream, answer, DRAIN_TIME, &mut timer)?;
     stream.shutdown(Shutdown::Write)?;
     let begin = Instant::now();
     let mut drained = 0;

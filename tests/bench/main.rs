@@ -3,6 +3,8 @@
 
 mod contenders;
 mod http;
+mod program;
+mod state;
 mod udp;
 
 use contenders::Contender;
@@ -16,6 +18,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("--serve-udp-echo") => contenders::serve_udp_echo(),
         Some("--serve-tiny-http") => contenders::serve_tiny_http(),
+        Some("--measure-memory") => state::measure_memory(),
         // cargo bench passes --bench; a name after it selects sections.
         _ => bench(),
     }
@@ -35,6 +38,12 @@ fn bench() {
             contenders::opentracker(),
             |c| udp::answers_per_second(c.address, ROUND),
         );
+    }
+    if wanted("state") {
+        state::bench();
+    }
+    if wanted("program") {
+        program::bench();
     }
 }
 

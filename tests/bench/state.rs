@@ -1,0 +1,143 @@
+//! The state alone, in this process: what an announce costs with ever more peers stored, how much
+//! memory a peer takes, and how long anybody waits when a million die at once.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use mayfly::announce::{Announce, Event, InfoHash, PeerId, Reply};
+use mayfly::tracker::{Settings, Tracker};
+
+const MILLION: u32 = 1_000_000;
+const INTERVAL: Duration = Duration::from_secs(240);
+/// Announces measured in one go, so that the clock's own cost does not count.
+const BATCH: u32 = 100;
+const BATCHES: u32 = 1_000;
+
+pub fn bench() {
+    println!("State, in process; nanoseconds for an announce (median of batches, 30 peers each):");
+    println!("    {:>9} peers in {:>7} torrents", "", "");
+    let mut first = 0.0;
+    for (peers, torrents) in [
+        (1_000, 1),
+        (1_000, 1_000),
+        (100_000, 1),
+        (100_000, 1_000),
+        (100_000, 100_000),
+        (MILLION, 1),
+        (MILLION, 1_000),
+        (MILLION, 100_000),
+    ] {
+        let nanoseconds = cost(peers, torrents);
+        if first == 0.0 {
+            first = nanoseconds;
+        }
+        let ratio = nanoseconds / first;
+        println!("    {peers:>9} in {torrents:>7}: {nanoseconds:6.0}   {ratio:.2} of the first");
+    }
+    let Mourning { longest, requests } = expire();
+    println!("    longest handle while 1,000,000 peers die at once: {longest:?}");
+    println!("    requests until they are all gone: {requests}");
+}
+
+/// The role of a process whose memory is measured: prints bytes for a peer.
+pub fn measure_memory() {
+    let torrents = std::env::args()
+        .nth(2)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
+    let before = crate::program::resident(std::process::id());
+    let tracker = filled(MILLION, torrents);
+    let after = crate::program::resident(std::process::id());
+    assert_eq!(tracker.totals().0, MILLION);
+    println!("{}", (after - before) * 1024 / u64::from(MILLION));
+}
+
+fn cost(peers: u32, torrents: u32) -> f64 {
+    let tracker = filled(peers, torrents);
+    let mut reply = Reply::default();
+    let mut random = 1_u32;
+    let mut batches: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let announces: Vec<_> = (0..BATCH)
+                .map(|_| {
+                    random ^= random << 13;
+                    random ^= random >> 17;
+                    random ^= random << 5;
+                    announce(random % peers, torrents)
+                })
+                .collect();
+            let begin = Instant::now();
+            for announce in &announces {
+                tracker
+                    .handle(announce, Duration::from_secs(1), &mut reply)
+                    .expect("an answer");
+            }
+            begin.elapsed().as_nanos() as f64 / f64::from(BATCH)
+        })
+        .collect();
+    batches.sort_by(f64::total_cmp);
+    batches[batches.len() / 2]
+}
+
+struct Mourning {
+    longest: Duration,
+    requests: u32,
+}
+
+fn expire() -> Mourning {
+    let tracker = filled(MILLION, 1_000);
+    let later = INTERVAL * 2;
+    let mut reply = Reply::default();
+    let mut mourning = Mourning {
+        longest: Duration::ZERO,
+        requests: 0,
+    };
+    // The peers that announce meanwhile live on.
+    while tracker.totals().0 > mourning.requests {
+        let announce = announce(MILLION + mourning.requests, 1_000);
+        let begin = Instant::now();
+        tracker
+            .handle(&announce, later, &mut reply)
+            .expect("an answer");
+        mourning.longest = mourning.longest.max(begin.elapsed());
+        mourning.requests += 1;
+    }
+    mourning
+}
+
+fn filled(peers: u32, torrents: u32) -> Tracker {
+    let tracker = Tracker::new(Settings {
+        interval: INTERVAL,
+        numwant: 30,
+    });
+    let mut reply = Reply::default();
+    for n in 0..peers {
+        let mut announce = announce(n, torrents);
+        announce.numwant = Some(0);
+        tracker
+            .handle(&announce, Duration::ZERO, &mut reply)
+            .expect("an answer");
+    }
+    tracker
+}
+
+/// Peer `n`: every third a seeder, each at an address of its own.
+fn announce(n: u32, torrents: u32) -> Announce {
+    let mut info_hash = [7; 20];
+    info_hash[..4].copy_from_slice(&(n % torrents).to_be_bytes());
+    Announce {
+        info_hash: InfoHash(info_hash),
+        peer_id: PeerId([n as u8; 20]),
+        source: IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + n)),
+        local: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
+        port: 6881,
+        is_seeder: n % 3 == 0,
+        event: Event::Update,
+        numwant: None,
+        wants_peer_ids: false,
+        wants_both_families: true,
+        ip: None,
+        ipv4: None,
+        ipv6: None,
+    }
+}
