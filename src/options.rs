@@ -59,7 +59,8 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
     }
     if let Some(argument) = matches.free.first() {
         return Err(format!(
-            "argument '{argument}' is not understood; {SEE_HELP}"
+            "argument '{}' is not understood; {SEE_HELP}",
+            argument.escape_debug()
         ));
     }
     Ok(Command::Run(Options {
@@ -164,8 +165,8 @@ fn as_py3bt_tracker_had_it(argument: String) -> String {
 
 fn explain(fail: Fail) -> String {
     let dashed = |name: String| match name.chars().count() {
-        1 => format!("-{name}"),
-        _ => format!("--{name}"),
+        1 => format!("-{}", name.escape_debug()),
+        _ => format!("--{}", name.escape_debug()),
     };
     let what = match fail {
         Fail::UnrecognizedOption(name) => format!("option '{}' is not known", dashed(name)),

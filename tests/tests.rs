@@ -1,4 +1,26 @@
+//! One test binary, so that it links once. Its modules run the executable and ask it from outside,
+//! as users and clients do; what a single module of the tracker does is tested beside its code.
+
+/// What the others share: child processes, an HTTP client, network namespaces.
 mod support;
 
+/// Hostile, broken and unlucky clients: the tracker goes on.
+mod abuse;
+/// The command line: options, exit codes, the lines of the start.
+mod command_line;
+/// Who a peer is, and by which address it is shown to whom.
+mod http_addresses;
+/// What an announce over HTTP gets: keys, peers, counts.
+mod http_announce;
+/// What HTTP itself wants: lengths, HEAD, kept connections, paths.
+mod http_connection;
+/// What is refused, and with which words.
+mod http_failures;
+/// How the query is read: escapes, raw bytes, odd keys.
+mod http_query;
+/// The log, and that nothing which happens to it happens to the tracker.
+mod log;
+/// Real clients move a file.
 mod transfer;
+/// Announces and scrapes over UDP.
 mod udp;

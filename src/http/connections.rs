@@ -125,7 +125,8 @@ impl Connections {
                 .iter()
                 .any(|free| free.load(Ordering::SeqCst) == 0)
             {
-                self.evict_longest_waiting(Instant::now());
+                // Several at once: who comes in a crowd must not wait for one after the other.
+                self.evict_longest_waiting(Instant::now(), self.slots.len() / 8 + 1);
                 // It takes its thread a moment to come back; and where nobody has waited for long
                 // enough, somebody will have soon.
                 let crowded = lock(&self.crowded);
@@ -135,25 +136,25 @@ impl Connections {
         }
     }
 
-    /// Disconnects the one that has waited for longest, if that is longer than [`PATIENCE`].
-    pub fn evict_longest_waiting(&self, now: Instant) {
-        let waits = |slot: &Mutex<Option<Held>>| {
-            let held = lock(slot);
+    /// Disconnects up to `most` of those that have waited for longer than [`PATIENCE`], the
+    /// longest waiting first.
+    pub fn evict_longest_waiting(&self, now: Instant, most: usize) {
+        let waits = |slot: &usize| {
+            let held = lock(&self.slots[*slot]);
             let held = held.as_ref().filter(|held| !held.was_evicted)?;
-            Some(now.saturating_duration_since(held.waits_since?))
+            let waits = now.saturating_duration_since(held.waits_since?);
+            (waits > PATIENCE).then_some((waits, *slot))
         };
-        let longest = (0..self.slots.len())
-            .filter_map(|slot| Some((waits(&self.slots[slot])?, slot)))
-            .max();
-        let Some((_, slot)) = longest.filter(|(waits, _)| *waits > PATIENCE) else {
-            return;
-        };
-        if let Some(held) = lock(&self.slots[slot]).as_mut() {
-            // Somebody else may have the slot by now, or its request may just have come.
-            let still_waits = |since| now.saturating_duration_since(since) > PATIENCE;
-            if held.waits_since.is_some_and(still_waits) {
-                held.was_evicted = true;
-                let _ = held.stream.shutdown(Shutdown::Both);
+        let mut waiting: Vec<_> = (0..self.slots.len()).filter_map(|s| waits(&s)).collect();
+        waiting.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, slot) in waiting.into_iter().take(most) {
+            if let Some(held) = lock(&self.slots[slot]).as_mut() {
+                // Somebody else may have the slot by now, or its request may just have come.
+                let still_waits = |since| now.saturating_duration_since(since) > PATIENCE;
+                if held.waits_since.is_some_and(still_waits) {
+                    held.was_evicted = true;
+                    let _ = held.stream.shutdown(Shutdown::Both);
+                }
             }
         }
     }
@@ -260,12 +261,12 @@ mod tests {
             .collect();
         assert!(places[0].wait_ends(), "its request is here");
         let later = Instant::now() + PATIENCE * 2;
-        connections.evict_longest_waiting(Instant::now());
-        connections.evict_longest_waiting(later);
+        connections.evict_longest_waiting(Instant::now(), 1);
+        connections.evict_longest_waiting(later, 1);
         assert!(!places[1].wait_ends(), "waited for longest");
         assert_eq!(pairs[1].1.read(&mut [0; 9]).unwrap(), 0);
         assert!(places[2].wait_ends());
-        connections.evict_longest_waiting(later);
+        connections.evict_longest_waiting(later, 1);
         assert!(places[0].wait_ends() && places[2].wait_ends());
     }
 

@@ -65,8 +65,9 @@ const STACK: usize = 128 * 1024;
 /// the answer: closing with bytes unread would reset the connection.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 const DRAIN_BYTES: usize = 256 * 1024;
-/// Pause after an accept that failed, most likely for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
+/// second figure, since all threads meet the same.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
 /// What a client can always take at once without waiting: less than any system's send buffer.
 const SMALL_ANSWER: usize = 4096;
 
@@ -146,12 +147,14 @@ impl Gate {
     /// A thread of the gate.
     fn serve(&self, listener: &TcpListener, index: usize, slot: usize) {
         let mut buffers = Buffers::default();
+        let mut pause = ACCEPT_PAUSE.0;
         loop {
             self.connections.thread_is_free(index);
             let accepted = listener.accept();
             self.connections.thread_is_taken(index);
             match accepted {
                 Ok((stream, from)) => {
+                    pause = ACCEPT_PAUSE.0;
                     let stream = Arc::new(stream);
                     let met = AssertUnwindSafe(|| self.meet(&stream, from, slot, &mut buffers));
                     if catch_unwind(met).is_err() {
@@ -167,8 +170,9 @@ impl Gate {
                     // and do not spin.
                     let text = format_args!("a client could not be let in: {error}");
                     self.log.line(About::Trouble, text);
-                    self.connections.evict_longest_waiting(Instant::now());
-                    thread::sleep(ACCEPT_PAUSE);
+                    self.connections.evict_longest_waiting(Instant::now(), 1);
+                    thread::sleep(pause);
+                    pause = ACCEPT_PAUSE.1.min(pause * 2);
                 }
             }
         }
@@ -265,7 +269,9 @@ impl Gate {
         first_byte_time: Duration,
         timer: &mut Timer,
     ) -> Result<Received, Refused> {
-        let mut deadline = None;
+        // Until the first byte, and from then on until the last, however slowly they drip.
+        let mut end_of_silence = None;
+        let mut end_of_head = None;
         let mut seen = 0;
         loop {
             received.drain(..head::leading_empty_lines(received));
@@ -275,17 +281,22 @@ impl Gate {
                 return Ok(Received::Head(head, length));
             }
             seen = received.len();
-            let left = if received.is_empty() {
-                first_byte_time
-            } else {
-                // However slowly it drips, the head has this time in all.
-                let begun = Instant::now();
-                let end = *deadline.get_or_insert(begun + self.limits.head_time);
-                end.saturating_duration_since(begun)
+            let (end, time) = match received.is_empty() {
+                true => (&mut end_of_silence, first_byte_time),
+                false => (&mut end_of_head, self.limits.head_time),
+            };
+            // Most heads come whole with the first read, and need no look at the clock.
+            let left = match *end {
+                None => time,
+                Some(end) => Instant::saturating_duration_since(&end, Instant::now()),
             };
             if left.is_zero() {
-                return Err(head::TOO_SLOW);
+                return match received.is_empty() {
+                    true => Ok(Received::Nothing),
+                    false => Err(head::TOO_SLOW),
+                };
             }
+            end.get_or_insert_with(|| Instant::now() + time);
             timer.set_read(stream, left);
             let mut more = [0; 2048];
             match (&mut &*stream).read(&mut more) {

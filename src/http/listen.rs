@@ -38,8 +38,17 @@ pub fn open(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed>
 }
 
 fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, Failed> {
+    let is_covered = |ip: &IpAddr, by: IpAddr| by.is_unspecified() && by.is_ipv6() == ip.is_ipv6();
+    let any = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
+    if any.iter().all(|any| addresses.contains(any)) {
+        return open_all(port);
+    }
     let mut listeners = Vec::new();
-    for ip in addresses {
+    for (i, ip) in addresses.iter().enumerate() {
+        let mut others = addresses.iter().filter(|other| *other != ip);
+        if addresses[..i].contains(ip) || others.any(|other| is_covered(ip, *other)) {
+            continue;
+        }
         let listener = listen(*ip, port)?;
         if port == 0 {
             port = port_of(&listener)?;
@@ -76,8 +85,12 @@ fn open_all(port: u16) -> Result<Vec<TcpListener>, Failed> {
 /// Whether an IPv6 listener gets IPv4 connections too. Found out by trying, since std has no
 /// way to ask.
 fn takes_ipv4(listener: &TcpListener, port: u16) -> bool {
-    let Ok(ipv4) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
-        return false;
+    let ipv4 = match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+        Ok(ipv4) => ipv4,
+        // Nobody has the port, or somebody who has it for another address.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+        // No loopback at all: nobody to ask, so the usual case is assumed.
+        Err(_) => return true,
     };
     // This one comes to our listener for certain, so that accept below has an end. A machine
     // with a loopback of IPv4 only has nobody to ask; then the usual case is assumed.
@@ -165,6 +178,22 @@ mod tests {
         let local: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
         assert_eq!([local[0].ip(), local[1].ip()], addresses);
         assert_eq!(local[0].port(), local[1].port());
+    }
+
+    #[test]
+    fn an_address_that_another_covers_is_not_opened_twice() {
+        let ips =
+            |text: &str| -> Vec<IpAddr> { text.split(' ').map(|ip| ip.parse().unwrap()).collect() };
+        for addresses in [
+            "127.0.0.1 127.0.0.1",
+            "0.0.0.0 127.0.0.1",
+            "127.0.0.1 0.0.0.0",
+        ] {
+            assert_eq!(open(&ips(addresses), 0).unwrap().len(), 1, "{addresses}");
+        }
+        for addresses in [":: 0.0.0.0", "0.0.0.0 ::"] {
+            open(&ips(addresses), 0).unwrap();
+        }
     }
 
     #[test]

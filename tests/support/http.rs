@@ -2,10 +2,12 @@
 //! requests need, and the decoding of bencoded answers by a third party's decoder.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use bendy::decoding::{Decoder, DictDecoder, Object};
+
+use super::tracker::Tracker;
 
 /// Longer than any answer takes, and shorter than a person's patience with a test.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -291,4 +293,43 @@ pub fn assert_answers_within_a_second(to: impl Into<SocketAddr>) {
     assert!(announced.peers.is_some(), "{announced:?}");
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(1), "took {took:?}");
+}
+
+/// An info_hash and a peer_id, for those who add everything else themselves.
+pub const TORRENT: &str = "info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A\
+    &peer_id=-MF1000-abcdefghijkl";
+
+/// The tracker by its IPv4 loopback address.
+pub fn ipv4(tracker: &Tracker) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, tracker.port()).into()
+}
+
+/// The tracker by its IPv6 loopback address; `None` (after the line "skipped") on a machine that
+/// has none.
+pub fn ipv6(tracker: &Tracker) -> Option<SocketAddr> {
+    if let Err(error) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        let why = format!("no IPv6 on this machine: {error}");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{why}; with CI set nothing is skipped"
+        );
+        // Not `eprintln!`: what that prints is shown only when the test fails.
+        let _ = writeln!(std::io::stderr(), "skipped: {why}");
+        return None;
+    }
+    Some((Ipv6Addr::LOCALHOST, tracker.port()).into())
+}
+
+/// Announces [`TORRENT`] from 127.0.0.1, with `rest` as the rest of the query.
+pub fn ask(tracker: &Tracker, rest: &str) -> Announced {
+    announce(ipv4(tracker), &format!("{TORRENT}&{rest}"))
+}
+
+/// As many leechers of [`TORRENT`] at 127.0.0.1, with the ports from 1 on.
+pub fn crowd(tracker: &Tracker, peers: u16) {
+    let mut connection = Connection::open(ipv4(tracker));
+    for port in 1..=peers {
+        let answer = connection.get(&format!("/announce?{TORRENT}&left=5&port={port}&numwant=0"));
+        assert_eq!(decode(&answer.body).incomplete, Some(port.into()));
+    }
 }

@@ -1,0 +1,172 @@
+//! Whatever arrives, the tracker goes on: hostile, broken and unlucky clients against the running
+//! executable. Each row of the table in `dont_readme.txt` that says what brings a bare tiny_http
+//! down has a test named for it, and so has each of the gate's bounds. What all of them share is
+//! here: a tracker whose threads and descriptors are counted before and after.
+//!
+//! One row has no test here: a handler that panics. Nothing that a client can send makes it, so
+//! the unit tests in `src/http/` provoke it by a request that exists in them alone.
+
+/// Bytes that are no request of a BitTorrent client, and what is answered.
+mod bytes;
+/// Many connections at the same time, and descriptors that run out.
+mod crowds;
+/// How many connections one address gets: between machines, since this machine is exempt.
+mod neighbours;
+/// Clients that take their time, to send or to read.
+mod slow;
+
+use std::io::{ErrorKind, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::http::{Answer, Connection, PATIENCE, assert_answers_within_a_second};
+use crate::support::tracker::{Launch, Tracker};
+
+/// A tracker under attack; it listens on every address.
+struct Victim {
+    tracker: Tracker,
+    /// Before the first connection.
+    before: Option<Vitals>,
+}
+
+impl Victim {
+    fn start() -> Victim {
+        Victim::launch(Launch::new())
+    }
+
+    fn launch(launch: Launch) -> Victim {
+        let tracker = launch.start(&["-p", "0"]);
+        let before = Vitals::of(tracker.id());
+        Victim { tracker, before }
+    }
+
+    fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.tracker.port()).into()
+    }
+
+    fn assert_answers(&self) {
+        assert!(self.tracker.is_running(), "{}", self.tracker.report());
+        assert_answers_within_a_second(self.address());
+    }
+
+    /// What has to hold after every attack, also while its connections are still open on the
+    /// attacker's side.
+    fn assert_unharmed(&self) {
+        self.assert_answers();
+        let Some(before) = self.before else {
+            return;
+        };
+        let mut now = before;
+        let is_unharmed = eventually(|| {
+            now = Vitals::of(self.tracker.id()).expect("it is running");
+            now.descriptors <= before.descriptors
+                && now.threads <= before.threads
+                && now.gate_threads >= before.gate_threads
+        });
+        assert!(
+            is_unharmed,
+            "before: {before:?}, after: {now:?}\n{}",
+            self.tracker.report()
+        );
+    }
+
+    /// Sends this on a connection of its own, and has it refused with this status, a text and a
+    /// close. Returns the text.
+    fn assert_refuses(&self, request: &[u8], status: u16) -> String {
+        let mut connection = Connection::open(self.address());
+        connection.send(request);
+        let text = assert_refusal(&connection.answer(), status);
+        assert!(connection.is_closed(), "more than one answer");
+        text
+    }
+}
+
+fn assert_refusal(answer: &Answer, status: u16) -> String {
+    let text = answer.text();
+    assert_eq!(answer.status, status, "{text}");
+    assert_eq!(answer.header("Connection"), Some("close"), "{answer:?}");
+    assert!(text.len() > 10 && text.len() < 200, "{text}");
+    text
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+struct Vitals {
+    threads: usize,
+    /// Those of them that serve connections. tiny_http's may end when they have nothing to do.
+    gate_threads: usize,
+    descriptors: usize,
+}
+
+impl Vitals {
+    /// `None` where the system has no /proc, or that process is gone.
+    fn of(process: u32) -> Option<Vitals> {
+        let process = format!("/proc/{process}");
+        let tasks: Vec<_> = std::fs::read_dir(format!("{process}/task")).ok()?.collect();
+        let is_gate = |task: &std::io::Result<std::fs::DirEntry>| {
+            let name = task.as_ref().ok().map(|task| task.path().join("comm"));
+            let name = name.and_then(|file| std::fs::read_to_string(file).ok());
+            name.is_some_and(|name| name == "gate\n")
+        };
+        Some(Vitals {
+            threads: tasks.len(),
+            gate_threads: tasks.iter().filter(|task| is_gate(task)).count(),
+            descriptors: std::fs::read_dir(format!("{process}/fd")).ok()?.count(),
+        })
+    }
+}
+
+/// Whether this becomes true in a time that is ample. It is looked at again and again, since no
+/// event tells when another process has closed a descriptor.
+fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// All that comes until the tracker closes the connection, or resets it. Panics if it does
+/// neither.
+fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) if is_the_end(error.kind()) => {}
+        Err(error) => panic!("waiting for the tracker to close the connection: {error}"),
+    }
+    bytes
+}
+
+/// Whether an error of a connection says that the other side has ended it.
+fn is_the_end(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
+}
+
+/// An info_hash of one test's own, percent-encoded.
+fn info_hash(name: u8) -> String {
+    format!("%{name:02x}").repeat(20)
+}
+
+/// The query of an announce for a torrent of one test's own.
+fn query(name: u8, port: u16) -> String {
+    let info_hash = info_hash(name);
+    format!("info_hash={info_hash}&peer_id=-MF1000-abcdefghijkl&left=5&port={port}")
+}
+
+/// Has that many peers announce themselves for a torrent, over one connection.
+fn fill(victim: &Victim, name: u8, peers: u16) {
+    let mut connection = Connection::open(victim.address());
+    for port in 1..=peers {
+        let answer = connection.get(&format!("/announce?{}", query(name, port)));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}

@@ -1,0 +1,196 @@
+//! Many connections at the same time, connections that are reset, and descriptors that run out:
+//! an honest client is answered meanwhile, and afterwards everything is as before.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::{Victim, Vitals, query};
+use crate::support::http::{Connection, ORDINARY};
+use crate::support::tools::tool;
+use crate::support::tracker::Launch;
+
+#[test]
+fn fifty_kept_connections_at_the_same_moment() {
+    const CLIENTS: u16 = 50;
+    let victim = Victim::start();
+    let together = Barrier::new(CLIENTS.into());
+    let client = &|port| {
+        together.wait();
+        let mut connection = Connection::open(victim.address());
+        for _ in 0..3 {
+            let answer = connection.get(&format!("/announce?{}", query(b'f', port)));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        connection
+    };
+    // Nobody closes before everybody has got all answers: a client that is left without one would
+    // get it when another leaves.
+    let held: Vec<_> = thread::scope(|scope| {
+        let clients: Vec<_> = (1..=CLIENTS)
+            .map(|port| scope.spawn(move || client(port)))
+            .collect();
+        let ends = clients.into_iter().map(|client| client.join().unwrap());
+        ends.collect()
+    });
+    victim.assert_answers();
+    drop(held);
+    victim.assert_unharmed();
+}
+
+/// For a listener of std the system keeps 128 connections that have not been accepted yet; one
+/// that comes in addition has to try again after a second. So far fewer come at once, and after
+/// them an honest client, whose answer shows that all before it were accepted.
+const AT_ONCE: usize = 50;
+
+/// Opens connections that say nothing. An honest client is answered meanwhile.
+fn hold(victim: &Victim, connections: usize) -> Vec<Connection> {
+    let mut held = Vec::new();
+    while held.len() < connections {
+        let some = (0..AT_ONCE).map(|_| Connection::open(victim.address()));
+        held.extend(some);
+        victim.assert_answers();
+    }
+    held
+}
+
+#[test]
+fn reset_right_after_connecting() {
+    let victim = Victim::start();
+    let request = format!("GET /announce?{ORDINARY}&port=1 HTTP/1.1\r\n\r\n");
+    for round in 0..500 {
+        let mut connection = Connection::open(victim.address());
+        match round % 4 {
+            0 => connection.send(request.as_bytes()),
+            1 => connection.send(b"GET /ann"),
+            _ => {}
+        }
+        // Closing now resets the connection.
+        let socket = SockRef::from(&connection.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(connection);
+    }
+    victim.assert_unharmed();
+}
+
+/// It knows the limit, and keeps to it.
+#[test]
+fn few_descriptors() {
+    if !cfg!(unix) {
+        return;
+    }
+    let limited = ["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"];
+    let victim = Victim::launch(Launch::new().prefix(&limited));
+    let held = hold(&victim, 200);
+    for _ in 0..3 {
+        victim.assert_answers();
+    }
+    drop(held);
+    victim.assert_unharmed();
+    let lines = victim.tracker.lines().concat();
+    // Elsewhere than on Linux it does not know, and copes.
+    if cfg!(target_os = "linux") {
+        assert!(!lines.contains("could not be let in"), "{lines}");
+    }
+}
+
+/// They run out although it was careful: another part of the machine has taken them.
+#[test]
+fn descriptors_run_out() {
+    let victim = Victim::start();
+    let Some(vitals) = victim.before else {
+        return;
+    };
+    if tool("prlimit").is_none() {
+        return;
+    }
+    let limit = |descriptors: &str| {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &victim.tracker.id().to_string()]);
+        command.arg(format!("--nofile={descriptors}:"));
+        assert!(command.status().unwrap().success());
+    };
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.tracker.id())).unwrap();
+    let line = limits.lines().find(|l| l.starts_with("Max open files"));
+    let before = line.unwrap().split_whitespace().nth(3).unwrap();
+    limit(&(vitals.descriptors + 5).to_string());
+    // A thread that waits in accept has its next descriptor already, on Linux. So each gets a
+    // connection, and has to ask for another descriptor afterwards.
+    for _ in 0..vitals.gate_threads + 50 {
+        victim.assert_answers();
+    }
+    let has_met_it = |line: &str| line.contains("could not be let in");
+    let met = victim
+        .tracker
+        .wait_for_line(has_met_it, Duration::from_secs(5));
+    assert!(met.is_some(), "{}", victim.tracker.report());
+    let held: Vec<_> = (0..50)
+        .map(|_| Connection::open(victim.address()))
+        .collect();
+    for _ in 0..3 {
+        victim.assert_answers();
+    }
+    limit(before);
+    victim.assert_answers();
+    drop(held);
+    victim.assert_unharmed();
+}
+
+#[test]
+fn more_idle_connections_than_threads() {
+    let victim = Victim::start();
+    let mut held = hold(&victim, connections_possible());
+    if let (Some(before), Some(now)) = (victim.before, Vitals::of(victim.tracker.id())) {
+        assert!(now.threads <= before.threads, "{now:?}");
+        assert!(now.descriptors < before.descriptors + 300, "{now:?}");
+    }
+    for _ in 0..5 {
+        victim.assert_answers();
+    }
+    // Those that were disconnected to make room know of it.
+    assert!(held[0].is_closed());
+    drop(held);
+    victim.assert_unharmed();
+}
+
+/// 2,000, or so many that the other tests, in this process too, have enough descriptors left.
+fn connections_possible() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|l| l.starts_with("Max open files"));
+    let limit = line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    limit.map_or(500, |limit: usize| {
+        limit.saturating_sub(400).clamp(500, 2000)
+    })
+}
+
+#[test]
+fn five_hundred_drippers() {
+    let victim = Victim::start();
+    let mut drippers = hold(&victim, 500);
+    for dripper in &drippers {
+        dripper.stream.set_nonblocking(true).unwrap();
+    }
+    let request = format!("GET /announce?{ORDINARY}");
+    // Each pass takes as long as an answer and a little more.
+    for byte in &request.as_bytes()[..20] {
+        let mut came_again = 0;
+        for dripper in &mut drippers {
+            let is_lost = dripper.stream.write_all(&[*byte]).is_err();
+            // Those who have lost their place come again.
+            if is_lost && came_again < AT_ONCE {
+                *dripper = Connection::open(victim.address());
+                dripper.stream.set_nonblocking(true).unwrap();
+                came_again += 1;
+            }
+        }
+        victim.assert_answers();
+        // The pace of the drippers.
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(drippers);
+    victim.assert_unharmed();
+}

@@ -1,0 +1,325 @@
+//! Who a peer is, and by which address it is shown to whom.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::Process;
+use crate::support::http::{TORRENT, announce, ask, ipv4, ipv6};
+use crate::support::netns::{Family, Lan};
+use crate::support::tools::netns_possible;
+use crate::support::tracker::Tracker;
+
+fn start() -> Tracker {
+    Tracker::start(&["-p", "0"])
+}
+
+#[test]
+fn a_peer_is_an_address_and_a_port_whatever_it_calls_itself() {
+    let tracker = start();
+    let hash = TORRENT.split('&').next().unwrap();
+    let at = ipv4(&tracker);
+    let ask_as = |peer_id: &str, rest: &str| {
+        announce(at, &format!("{hash}&peer_id={peer_id}&left=5&{rest}"))
+    };
+    let (one, other) = ("-MF1000-oneoneoneone", "-MF1000-otherotherot");
+    // The same peer_id at two ports or two addresses: several peers.
+    ask_as(one, "port=1");
+    ask_as(one, "port=2");
+    let announced = ask_as(one, "port=2&ip=198.51.100.7");
+    assert_eq!(announced.incomplete, Some(2), "it has moved");
+    ask_as(one, "port=2");
+    // Two peer_ids at the same port: one peer, which has been restarted.
+    let announced = ask_as(other, "port=1");
+    assert_eq!(announced.incomplete, Some(3));
+    let announced = ask_as(one, "port=2&compact=0&numwant=30");
+    let at_port_1 = announced.peers.expect("peers");
+    let at_port_1 = at_port_1.iter().find(|peer| peer.address.port() == 1);
+    let shown = at_port_1.and_then(|peer| peer.peer_id.as_deref());
+    assert_eq!(shown, Some(other.as_bytes()));
+    // Either may say that it leaves.
+    let announced = ask_as(one, "port=1&event=stopped");
+    assert_eq!(announced.incomplete, Some(2));
+}
+
+#[test]
+fn a_peer_of_one_swarm_is_none_of_another() {
+    let tracker = start();
+    let other = "info_hash=aaaaaaaaaabbbbbbbbbb&peer_id=-MF1000-abcdefghijkl";
+    ask(&tracker, "port=1&left=5");
+    let announced = announce(ipv4(&tracker), &format!("{other}&port=1&left=0"));
+    assert_eq!(
+        (announced.complete, announced.incomplete),
+        (Some(1), Some(0))
+    );
+    announce(
+        ipv4(&tracker),
+        &format!("{other}&port=1&left=0&event=stopped"),
+    );
+    let announced = ask(&tracker, "port=2&left=5");
+    assert_eq!(announced.shown(), ["127.0.0.1:1"]);
+}
+
+#[test]
+fn external_ip_is_the_address_that_the_tracker_saw_in_4_or_16_raw_bytes() {
+    let tracker = start();
+    // The listener is an IPv6 one, where IPv4 clients arrive as ::ffff:127.0.0.1.
+    let announced = ask(&tracker, "port=1&left=5&ip=198.51.100.7");
+    assert_eq!(announced.external_ip.as_deref(), Some(&[127, 0, 0, 1][..]));
+    // Not the one at which it was reached: 127.0.0.1 asks at 127.0.0.2.
+    #[cfg(target_os = "linux")]
+    {
+        let announced = announce(
+            at("127.0.0.2", &tracker),
+            &format!("{TORRENT}&port=1&left=5"),
+        );
+        assert_eq!(announced.external_ip.as_deref(), Some(&[127, 0, 0, 1][..]));
+    }
+    if let Some(at) = ipv6(&tracker) {
+        let announced = announce(at, &format!("{TORRENT}&port=1&left=5"));
+        let loopback = std::net::Ipv6Addr::LOCALHOST.octets();
+        assert_eq!(announced.external_ip.as_deref(), Some(&loopback[..]));
+    }
+}
+
+#[test]
+fn an_ipv4_address_in_ipv6_clothes_is_that_ipv4_address() {
+    let tracker = start();
+    for address in [
+        "198.51.100.7",
+        "::ffff:198.51.100.7",
+        "::FFFF:c633:6407",
+        "[::ffff:198.51.100.7]",
+    ] {
+        let announced = ask(&tracker, &format!("port=1&left=5&ip={address}"));
+        assert_eq!(announced.incomplete, Some(1), "{address}");
+    }
+    let announced = ask(&tracker, "port=2&left=5");
+    assert_eq!(announced.shown(), ["198.51.100.7:1"]);
+    assert_eq!(announced.peers6, None);
+    // And so is the address of the one who asks.
+    let Some(_) = ipv6(&tracker) else { return };
+    let mapped: SocketAddr = format!("[::ffff:127.0.0.1]:{}", tracker.port())
+        .parse()
+        .unwrap();
+    let announced = announce(mapped, &format!("{TORRENT}&port=2&left=5"));
+    assert_eq!(announced.incomplete, Some(2));
+    assert_eq!(announced.external_ip.as_deref(), Some(&[127, 0, 0, 1][..]));
+}
+
+#[test]
+fn a_zone_id_is_dropped() {
+    let tracker = start();
+    ask(&tracker, "port=1&left=5&ip=fe80::7%25eth0");
+    let announced = ask(&tracker, "port=1&left=5&ip=fe80::7");
+    assert_eq!(announced.incomplete, Some(1));
+    assert_eq!(ask(&tracker, "port=2&left=5").shown(), ["[fe80::7]:1"]);
+}
+
+#[test]
+fn dual_stack_clients_announce_over_ipv4_and_ipv6_side_by_side() {
+    let tracker = start();
+    let Some(at) = ipv6(&tracker) else { return };
+    ask(&tracker, "port=1&left=5");
+    let announced = announce(at, &format!("{TORRENT}&port=1&left=5"));
+    assert_eq!(announced.incomplete, Some(2), "neither replaces the other");
+    for asker in [ipv4(&tracker), at] {
+        for form in ["", "&compact=0"] {
+            let announced = announce(asker, &format!("{TORRENT}&port=2&left=5&numwant=9{form}"));
+            let shown = announced.shown();
+            for both in ["127.0.0.1:1", "[::1]:1"] {
+                assert!(
+                    shown.contains(&both.to_owned()),
+                    "{asker} {form}: {shown:?}"
+                );
+            }
+        }
+    }
+    let announced = announce(at, &format!("{TORRENT}&port=1&event=stopped"));
+    assert_eq!(announced.incomplete, Some(3), "the IPv4 one stays");
+}
+
+#[test]
+fn an_ipv6_asker_is_answered_like_any_other() {
+    let tracker = start();
+    let Some(at) = ipv6(&tracker) else { return };
+    announce(at, &format!("{TORRENT}&port=258&left=0"));
+    let announced = announce(at, &format!("{TORRENT}&port=2&left=5"));
+    assert_eq!(
+        announced.peers.as_deref(),
+        Some(&[][..]),
+        "there, and empty"
+    );
+    assert_eq!(announced.shown(), ["[::1]:258"]);
+    let announced = announce(at, &format!("{TORRENT}&port=2&left=5&compact=0"));
+    assert_eq!(announced.peers6, None);
+    assert_eq!(announced.shown(), ["[::1]:258"]);
+}
+
+#[test]
+fn an_address_that_a_client_gives_is_believed_from_this_machine() {
+    for (claim, expected) in [
+        ("ip=198.51.100.7", &["198.51.100.7:1"][..]),
+        ("ip=198.51.100.7:77", &["198.51.100.7:77"]),
+        ("ip=2001:db8::7", &["[2001:db8::7]:1"]),
+        ("ip=[2001:db8::7]:77", &["[2001:db8::7]:77"]),
+        ("ip=%5B2001%3adb8::7%5D", &["[2001:db8::7]:1"]),
+        // BEP 7: the address of the other family besides the one that it came by.
+        ("ipv6=2001:db8::7", &["127.0.0.1:1", "[2001:db8::7]:1"]),
+        (
+            "ipv6=[2001:db8::7]:77",
+            &["127.0.0.1:1", "[2001:db8::7]:77"],
+        ),
+        (
+            "ip=198.51.100.7&ipv6=2001:db8::7",
+            &["198.51.100.7:1", "[2001:db8::7]:1"],
+        ),
+        (
+            "ip=2001:db8::7&ipv4=198.51.100.7",
+            &["198.51.100.7:1", "[2001:db8::7]:1"],
+        ),
+    ] {
+        let tracker = start();
+        ask(&tracker, &format!("port=1&left=5&{claim}"));
+        let announced = ask(&tracker, "port=2&left=5");
+        assert_eq!(announced.shown(), expected, "{claim}");
+        // It leaves under the same addresses.
+        ask(&tracker, &format!("port=1&left=5&{claim}&event=stopped"));
+        let announced = ask(&tracker, "port=2&left=5");
+        assert_eq!(announced.shown(), [""; 0], "{claim}");
+    }
+}
+
+#[test]
+fn an_address_where_no_peer_can_live_is_not_believed() {
+    let tracker = start();
+    for claim in [
+        "ip=0.0.0.0",
+        "ip=255.255.255.255",
+        "ip=224.0.0.1",
+        "ip=::",
+        "ip=ff02::1",
+        "ip=198.51.100.300",
+        "ip=",
+        "ip=%3Cb%3E",
+        "ip=%00%FF",
+        "ipv4=224.0.0.1",
+        "ipv6=ff02::1",
+        "ipv6=x",
+    ] {
+        ask(&tracker, &format!("port=1&left=5&{claim}"));
+        let announced = ask(&tracker, "port=2&left=5");
+        assert_eq!(announced.shown(), ["127.0.0.1:1"], "{claim}");
+    }
+}
+
+/// An address on the internet and one on a LAN of a machine made for the test.
+const GLOBAL: &str = "198.51.100.1";
+const GLOBAL6: &str = "2001:db8::1";
+const ON_LAN: &str = "10.77.0.1";
+
+/// Whether the caller, the test of this name, runs on a machine of its own that has the addresses
+/// above. If not, this makes such a machine and runs the test there, so that both the tracker and
+/// the asker are inside: sockets cannot be moved to another namespace without unsafe code.
+fn is_on_a_machine_of_its_own(test: &str) -> bool {
+    const INSIDE: &str = "MAYFLY_TEST_IS_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if !netns_possible() {
+        return false;
+    }
+    let lan = Lan::new(1, &[Family::V4, Family::V6]);
+    let inside = |words: &[&str]| {
+        let prefix = lan.machine(0).prefix();
+        let mut command = Command::new(prefix[0]);
+        command.args(&prefix[1..]).args(words);
+        command
+    };
+    for address in [GLOBAL, GLOBAL6] {
+        let added = inside(&["ip", "address", "add", address, "dev", "lo"]).status();
+        assert!(added.expect("ip runs").success());
+    }
+    let this = std::env::current_exe().expect("a path");
+    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+    let mut command = inside(&[
+        this.to_str().expect("UTF-8"),
+        "--exact",
+        &name,
+        "--nocapture",
+    ]);
+    command.env(INSIDE, "1").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = Process::spawn("the test on a machine of its own", &mut command);
+    let passed = |line: &str| line.contains("test result: ok. 1 passed");
+    if run.wait_for_line(passed, Duration::from_secs(30)).is_none() {
+        panic!("{name} failed\n{}", run.report());
+    }
+    false
+}
+
+fn at(ip: &str, tracker: &Tracker) -> SocketAddr {
+    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), tracker.port())
+}
+
+/// Believed from everyone, it would turn the tracker into a tool for flooding strangers.
+#[test]
+fn an_address_that_a_client_gives_is_not_believed_from_the_internet() {
+    if !is_on_a_machine_of_its_own(
+        "an_address_that_a_client_gives_is_not_believed_from_the_internet",
+    ) {
+        return;
+    }
+    let tracker = start();
+    let claims = "ip=203.0.113.9&ipv4=203.0.113.9&ipv6=2001:db8::9";
+    for (asker, port) in [(GLOBAL, 1), (GLOBAL6, 1), (ON_LAN, 2)] {
+        announce(
+            at(asker, &tracker),
+            &format!("{TORRENT}&left=5&port={port}&{claims}"),
+        );
+    }
+    let announced = ask(&tracker, "port=3&left=5&numwant=30");
+    let expected = [
+        "198.51.100.1:1",
+        "203.0.113.9:2",
+        "[2001:db8::1]:1",
+        "[2001:db8::9]:2",
+    ];
+    assert_eq!(announced.shown(), expected, "believed from the LAN alone");
+    // Nor can a stranger make others leave.
+    let query = format!("{TORRENT}&port=2&event=stopped&{claims}");
+    announce(at(GLOBAL, &tracker), &query);
+    let announced = ask(&tracker, "port=3&left=5&numwant=30");
+    assert_eq!(announced.shown(), expected);
+}
+
+#[test]
+fn nobody_is_shown_a_peer_by_an_address_that_leads_nowhere() {
+    if !is_on_a_machine_of_its_own("nobody_is_shown_a_peer_by_an_address_that_leads_nowhere") {
+        return;
+    }
+    let tracker = start();
+    let ask_from = |ip: &str, rest: &str| {
+        let query = format!("{TORRENT}&left=5&compact=0&{rest}");
+        announce(at(ip, &tracker), &query).shown()
+    };
+    ask_from("127.0.0.1", "port=1");
+    ask_from(ON_LAN, "port=2");
+    ask_from(GLOBAL, "port=3");
+    // A peer on the tracker's machine is where the asker reached the tracker; one on the LAN is
+    // nowhere for the internet.
+    assert_eq!(
+        ask_from("127.0.0.1", "port=9"),
+        ["10.77.0.1:2", "127.0.0.1:1", "198.51.100.1:3"]
+    );
+    ask_from("127.0.0.1", "port=9&event=stopped");
+    assert_eq!(
+        ask_from(ON_LAN, "port=2"),
+        ["10.77.0.1:1", "198.51.100.1:3"]
+    );
+    assert_eq!(ask_from(GLOBAL, "port=3"), ["198.51.100.1:1"]);
+    assert_eq!(
+        ask_from(GLOBAL6, "port=4"),
+        ["198.51.100.1:3", "[2001:db8::1]:1"]
+    );
+}
