@@ -6,11 +6,11 @@
 //! thread's, which takes this one's in turn), answers it, and reads its own answer. So a request
 //! costs two hand-offs between threads. What is in a request or an answer is not known here.
 
+use super::channel::{Door, Kept, Stream};
 use crate::log::{About, Log};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tiny_http::{Request, Response, Server, StatusCode};
@@ -46,8 +46,8 @@ struct Pool {
 }
 
 struct Link {
-    stream: TcpStream,
-    server: Arc<Server>,
+    stream: Stream,
+    server: Arc<Kept>,
     generation: u64,
 }
 
@@ -100,7 +100,7 @@ impl Links {
         let exchanged = link
             .stream
             .write_all(request)
-            .and_then(|()| self.serve_one(&link.server, serve))
+            .and_then(|()| self.serve_one(&link.server.0, serve))
             .and_then(|()| read_answer(&mut link.stream, is_head, answer));
         match exchanged {
             Ok(_) => self.give_back(link),
@@ -189,15 +189,12 @@ impl Links {
     /// Makes a generation: a tiny_http, and connections to it.
     fn make(&self, pool: &mut Pool) -> io::Result<()> {
         pool.made = Some(Instant::now());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let listener = super::listen::without_delay(listener)?;
-        let address = listener.local_addr()?;
-        let door = listener.try_clone()?;
-        let server = Arc::new(Server::from_listener(listener, None).map_err(io::Error::other)?);
+        let (door, listener) = Door::open()?;
+        let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let server = Arc::new(Kept::new(server));
         let mut links = Vec::with_capacity(self.count);
         for _ in 0..self.count {
-            let stream = TcpStream::connect(address)?;
-            stream.set_nodelay(true)?;
+            let stream = door.connect()?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             let mut link = Link {
@@ -210,7 +207,7 @@ impl Links {
             self.prime(&mut link)?;
             links.push(link);
         }
-        close_the_door(&server, &door);
+        close_the_door(&server.0, &door);
         pool.alive = links.len();
         pool.idle = links;
         Ok(())
@@ -221,7 +218,7 @@ impl Links {
         self.write_secret(&mut request);
         request.extend_from_slice(b"\r\n");
         link.stream.write_all(&request)?;
-        self.serve_one(&link.server, &mut |request| {
+        self.serve_one(&link.server.0, &mut |request| {
             let _ = request.respond(Response::empty(StatusCode(204)));
         })?;
         read_answer(&mut link.stream, true, &mut Vec::new())?;
@@ -239,13 +236,12 @@ impl Links {
 /// With its port open, any program on this machine could make it abort, use up the process'
 /// descriptors, or end its accepting for good by having used them up. An accept that fails ends
 /// its accepting thread and closes the port, while connections go on; so we make one fail.
-fn close_the_door(server: &Server, door: &TcpListener) {
-    if door.set_nonblocking(true).is_err() {
+fn close_the_door(server: &Server, door: &Door) {
+    if door.set_nonblocking().is_err() {
         return;
     }
     // Its accept may be waiting already, in the mode of before.
-    let visitor = door.local_addr().and_then(TcpStream::connect);
-    drop(visitor);
+    drop(door.connect());
     // The failure comes through the queue of requests. If it does not, the port stays open, and
     // the secret is what keeps others out.
     let begin = Instant::now();
@@ -258,7 +254,7 @@ fn close_the_door(server: &Server, door: &TcpListener) {
 }
 
 /// Reads one answer: a head, and as many bytes as it says.
-fn read_answer(stream: &mut TcpStream, is_head: bool, answer: &mut Vec<u8>) -> io::Result<Answer> {
+fn read_answer(stream: &mut Stream, is_head: bool, answer: &mut Vec<u8>) -> io::Result<Answer> {
     answer.clear();
     let mut head = None;
     loop {
@@ -356,8 +352,13 @@ mod tests {
     #[test]
     fn tiny_http_accepts_nobody_else() {
         let links = links(2);
-        let address = links.lock().idle[0].stream.peer_addr().unwrap();
-        assert!(TcpStream::connect(address).is_err());
+        let connect = |to: &Link| {
+            #[cfg(target_os = "linux")]
+            return Stream::connect_addr(&to.stream.peer_addr().unwrap());
+            #[cfg(not(target_os = "linux"))]
+            return Stream::connect(to.stream.peer_addr().unwrap());
+        };
+        assert!(connect(&links.lock().idle[0]).is_err());
         assert_eq!(ask(&links, "/again").unwrap(), "/again");
     }
 

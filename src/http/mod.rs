@@ -10,6 +10,8 @@ pub mod head;
 
 mod link;
 
+mod channel;
+
 pub mod server;
 
 pub mod query;
