@@ -73,6 +73,11 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
         true => own_addresses::find(),
         false => bind.to_vec(),
     };
+    for i in (1..addresses.len()).rev() {
+        if addresses[..i].contains(&addresses[i]) {
+            addresses.remove(i);
+        }
+    }
     if is_any && !bind.is_empty() {
         // -b 0.0.0.0 or -b :: means all of that family.
         let has = |ip: &IpAddr| {
@@ -99,7 +104,7 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
             log.line(About::Always, format_args!("  udp://{address}/announce"));
         }
     }
-    if has_udp && bind.is_empty() {
+    if has_udp && is_any {
         say_which_is_safe_for_udp(log, &addresses);
     }
     log.line(About::Start, format_args!("Press ctrl+c to stop."));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::support::http::{PATIENCE, TORRENT, announce, ask, get, ipv4, ipv6};
 use crate::support::netns::{Family, Lan};
-use crate::support::tools::netns_possible;
+use crate::support::tools::{netns_possible, tool};
 use crate::support::tracker::{Launch, Tracker};
 
 /// What is left of a program that has ended.
@@ -287,6 +287,11 @@ fn urls_are_those_by_which_others_reach_this_machine() {
     }
 }
 
+/// The announce URLs at an address, in the order of the start lines.
+fn urls_at(ip: &str, port: u16) -> [String; 2] {
+    ["http", "udp"].map(|scheme| format!("{scheme}://{ip}:{port}/announce"))
+}
+
 #[test]
 fn urls_of_both_families_on_a_machine_that_has_both() {
     if !netns_possible() {
@@ -296,8 +301,12 @@ fn urls_of_both_families_on_a_machine_that_has_both() {
     let machine = lan.machine(0);
     let tracker = Launch::new().prefix(&machine.prefix()).start(&["-p", "0"]);
     start_lines(&tracker);
-    let expected =
-        [Family::V4, Family::V6].map(|family| machine.announce_url("http", family, tracker.port()));
+    let expected: Vec<_> = [Family::V4, Family::V6]
+        .into_iter()
+        .flat_map(|family| {
+            ["http", "udp"].map(|scheme| machine.announce_url(scheme, family, tracker.port()))
+        })
+        .collect();
     assert_eq!(tracker.urls(), expected);
 }
 
@@ -316,9 +325,21 @@ fn without_any_network_it_starts_and_says_so() {
         "{lines:?}"
     );
     let port = tracker.port();
-    assert_eq!(
-        tracker.urls(),
-        [format!("http://127.0.0.1:{port}/announce")]
+    assert_eq!(tracker.urls(), urls_at("127.0.0.1", port));
+    assert!(tracker.is_running());
+}
+
+/// Not even the loopback is up: there is nobody to answer, but it starts and goes on.
+#[test]
+fn without_a_loopback_it_starts_and_says_so() {
+    if !netns_possible() || tool("unshare").is_none() {
+        return;
+    }
+    let tracker = Launch::new().prefix(&["unshare", "-n"]).start(&["-p", "0"]);
+    let lines = start_lines(&tracker);
+    assert!(
+        lines.iter().any(|line| line.contains("no network")),
+        "{lines:?}"
     );
     assert!(tracker.is_running());
 }
@@ -331,7 +352,7 @@ fn quiet_prints_the_urls_and_nothing_else() {
         announce(ipv4(&tracker), "port=0");
     }
     // Nothing marks the end of what must not come, so some time has to do.
-    let is_more = |line: &str| !line.contains("http://");
+    let is_more = |line: &str| !line.contains("/announce");
     let more = tracker.wait_for_line(is_more, Duration::from_millis(300));
     assert_eq!(more, None, "{:?}", tracker.lines());
     assert!(tracker.lines().iter().all(|line| is_stamped(line)));
@@ -342,10 +363,7 @@ fn a_bound_address_is_the_only_url() {
     let tracker = Tracker::start(&["-p", "0", "-b", "127.0.0.1"]);
     start_lines(&tracker);
     let port = tracker.port();
-    assert_eq!(
-        tracker.urls(),
-        [format!("http://127.0.0.1:{port}/announce")]
-    );
+    assert_eq!(tracker.urls(), urls_at("127.0.0.1", port));
     assert_eq!(get(ipv4(&tracker), "/").status, 404);
     if let Some(at) = ipv6(&tracker) {
         let refused = std::net::TcpStream::connect_timeout(&at, PATIENCE);
@@ -362,8 +380,8 @@ fn bind_may_be_repeated() {
     let tracker = Tracker::start(&["-p", "0", "-b", "127.0.0.1", "--bind=::1"]);
     start_lines(&tracker);
     let port = tracker.port();
-    let urls = ["127.0.0.1", "[::1]"].map(|ip| format!("http://{ip}:{port}/announce"));
-    assert_eq!(tracker.urls(), urls);
+    let urls = ["127.0.0.1", "[::1]"].map(|ip| urls_at(ip, port));
+    assert_eq!(tracker.urls(), urls.concat());
     for ip in ["127.0.0.1", "::1"] {
         let ip: IpAddr = ip.parse().unwrap();
         let announced = announce((ip, port), &format!("{TORRENT}&port=1&left=5"));
@@ -403,6 +421,6 @@ fn both_unspecified_addresses_together_are_every_address() {
 fn an_address_given_twice_is_bound_once() {
     let tracker = Tracker::start(&["-p", "0", "-b", "127.0.0.1", "-b", "127.0.0.1"]);
     start_lines(&tracker);
-    assert_eq!(tracker.urls().len(), 1, "{:?}", tracker.urls());
+    assert_eq!(tracker.urls(), urls_at("127.0.0.1", tracker.port()));
     assert_eq!(get(ipv4(&tracker), "/").status, 404);
 }

@@ -107,8 +107,3 @@ fn a_file_is_transferred_with_udp_urls_only() {
 fn a_seeder_of_http_and_a_downloader_of_udp_meet() {
     transfer_with(&["http"], &["udp"]);
 }
-
-#[test]
-fn a_seeder_of_udp_and_a_downloader_of_http_meet() {
-    transfer_with(&["udp"], &["http"]);
-}

@@ -7,10 +7,10 @@
 //! places, and a client that sends its request at once gets its answer. Nothing here reads or
 //! writes a connection.
 
+use super::roster::Roster;
 use crate::address::Reach;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ pub struct Connections {
     /// One for each thread.
     slots: Vec<Mutex<Option<Held>>>,
     neighbours: Mutex<HashMap<Neighbour, usize>>,
-    /// How many threads wait for a newcomer, for each listener.
-    free: Vec<AtomicUsize>,
+    /// The threads of each listener.
+    rosters: Vec<Roster>,
     /// Whether the doorkeeper should look.
     crowded: Mutex<bool>,
     doorkeeper: Condvar,
@@ -64,20 +64,20 @@ impl Connections {
             per_neighbour,
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
             neighbours: Mutex::default(),
-            free: (0..listeners).map(|_| AtomicUsize::new(0)).collect(),
+            rosters: (0..listeners).map(|_| Roster::default()).collect(),
             crowded: Mutex::new(false),
             doorkeeper: Condvar::new(),
         }
     }
 
-    /// A thread of `listener` is about to wait for a newcomer.
+    /// A thread of `listener` is about to wait for a newcomer, and may have to rest first.
     pub fn thread_is_free(&self, listener: usize) {
-        self.free[listener].fetch_add(1, Ordering::SeqCst);
+        self.rosters[listener].thread_is_free();
     }
 
     /// A thread of `listener` has got one.
     pub fn thread_is_taken(&self, listener: usize) {
-        if self.free[listener].fetch_sub(1, Ordering::SeqCst) == 1 {
+        if !self.rosters[listener].thread_is_taken() {
             self.call_the_doorkeeper();
         }
     }
@@ -120,11 +120,7 @@ impl Connections {
             }
             *crowded = false;
             drop(crowded);
-            while self
-                .free
-                .iter()
-                .any(|free| free.load(Ordering::SeqCst) == 0)
-            {
+            while self.rosters.iter().any(Roster::is_exhausted) {
                 // Several at once: who comes in a crowd must not wait for one after the other.
                 self.evict_longest_waiting(Instant::now(), self.slots.len() / 8 + 1);
                 // It takes its thread a moment to come back; and where nobody has waited for long

@@ -44,14 +44,14 @@ impl Limits {
     pub fn for_descriptors(descriptors: Option<usize>) -> Limits {
         let descriptors = descriptors.unwrap_or(usize::MAX);
         // A link takes three: our end, and tiny_http's twice.
-        let links = (descriptors / 12).clamp(2, 12);
+        let links = (descriptors / 12).clamp(2, 32);
         // For standard streams, listeners, UDP sockets, the log, a name being resolved.
         let reserve = 3 * links + 24;
-        let threads = descriptors.saturating_sub(reserve).clamp(4, 200);
+        let threads = descriptors.saturating_sub(reserve).clamp(4, 128);
         Limits {
             threads,
             links,
-            per_neighbour: (threads / 4).max(2),
+            per_neighbour: (threads / 2).max(2),
             head_time: Duration::from_secs(5),
             answer_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(30),
@@ -508,6 +508,6 @@ mod tests {
                 assert!(limits.threads + 3 * limits.links + 20 <= descriptors);
             }
         }
-        assert_eq!(Limits::for_descriptors(None).threads, 200);
+        assert_eq!(Limits::for_descriptors(None).threads, 128);
     }
 }

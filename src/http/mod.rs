@@ -6,6 +6,8 @@ pub mod gate;
 
 mod connections;
 
+mod roster;
+
 pub mod head;
 
 mod link;

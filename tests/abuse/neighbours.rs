@@ -17,7 +17,7 @@ use crate::support::tools::netns_possible;
 use crate::support::tracker::Launch;
 
 /// This many of one address, and each that comes in addition is closed at once.
-const PER_ADDRESS: usize = 50;
+const PER_ADDRESS: usize = 64;
 /// Tells the test below that it is run by itself: the tracker's address, and what to do there.
 const ROLE: &str = "MAYFLY_TEST_NEIGHBOUR";
 const TIME: Duration = Duration::from_secs(20);
