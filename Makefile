@@ -1,9 +1,21 @@
 # `make` alone lists the targets; the text behind ## is what it lists.
 
-.PHONY: help run test check
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+# Cross-compiling has a target directory of its own: other flags would rebuild everything else.
+CROSS := $(CURDIR)/target/cross
+CARGO_HOME ?= $(HOME)/.cargo
+
+WINDOWS := x86_64-pc-windows-gnu
+LINUX := x86_64-unknown-linux-musl
+PI64 := aarch64-unknown-linux-musl
+PI32 := armv7-unknown-linux-gnueabihf
+
+.PHONY: help run test bench check dist windows linux pi sums reproducible clean
+.PHONY: needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## build and start the tracker; options in ARGS, as in: make run ARGS="-p 6969 -v"
 	cargo run --release -- $(ARGS)
@@ -11,5 +23,108 @@ run: ## build and start the tracker; options in ARGS, as in: make run ARGS="-p 6
 test: ## run all tests; those that need a program that is not installed say so
 	cargo test
 
+bench: ## mayfly against others on the same load; a section alone: make bench ARGS=udp
+	cargo bench --bench bench -- $(ARGS)
+
 check: ## what .ci/run does: install what is missing (as root), format, lints, all tests
 	.ci/run
+
+dist: needs-windows needs-linux needs-pi64 needs-pi32 ## all executables and their sums, in dist/
+	@$(MAKE) --no-print-directory windows linux pi
+	@$(MAKE) --no-print-directory sums
+
+windows: needs-windows ## dist/mayfly-VERSION-windows-x86_64.exe
+	@mkdir -p dist $(CROSS)
+	@printf '$(subst $(newline),\n,$(RESOURCE))' > $(CROSS)/mayfly.rc
+	x86_64-w64-mingw32-windres $(CROSS)/mayfly.rc $(CROSS)/mayfly-rc.o
+	$(call build,$(WINDOWS),-C link-arg=$(CROSS)/mayfly-rc.o -C link-arg=-Wl$(comma)--no-insert-timestamp)
+	cp $(CROSS)/$(WINDOWS)/release/mayfly.exe dist/mayfly-$(VERSION)-windows-x86_64.exe
+
+linux: needs-linux ## dist/mayfly-VERSION-linux-x86_64
+	@mkdir -p dist
+	$(call build,$(LINUX),)
+	cp $(CROSS)/$(LINUX)/release/mayfly dist/mayfly-$(VERSION)-linux-x86_64
+
+pi: needs-pi64 needs-pi32 ## dist/mayfly-VERSION-linux-aarch64 and -armv7, for the Raspberry Pi
+	@mkdir -p dist
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+	$(call build,$(PI64),)
+	cp $(CROSS)/$(PI64)/release/mayfly dist/mayfly-$(VERSION)-linux-aarch64
+	CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
+	$(call build,$(PI32),-C target-feature=+crt-static)
+	cp $(CROSS)/$(PI32)/release/mayfly dist/mayfly-$(VERSION)-linux-armv7
+
+sums:
+	cd dist && sha256sum mayfly-$(VERSION)-* > SHA256SUMS && cat SHA256SUMS
+
+reproducible: ## build everything twice, in two places, and compare
+	rm -rf target/twice && mkdir -p target/twice
+	git clone -q . target/twice/one && git clone -q . target/twice/other
+	$(MAKE) -C target/twice/one dist
+	$(MAKE) -C target/twice/other dist
+	diff target/twice/one/dist/SHA256SUMS target/twice/other/dist/SHA256SUMS
+	@echo 'the same, byte for byte'
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf dist
+
+# $(call build,TARGET,FLAGS): a release build whose bytes do not depend on where it was built.
+build = CARGO_TARGET_DIR=$(CROSS) RUSTFLAGS="$(2) \
+	--remap-path-prefix=$(CURDIR)=/mayfly --remap-path-prefix=$(CARGO_HOME)=/cargo" \
+	cargo build --locked --release --target $(1)
+
+# $(call target,TARGET) and $(call program,PROGRAM,PACKAGES): fail with what is missing and how to
+# get it, in a line.
+target = @test -d "$$(rustc --print target-libdir --target $(1))" || \
+	{ echo 'missing: the Rust target $(1) (rustup target add $(1))'; exit 1; }
+program = @command -v $(1) > /dev/null || \
+	{ echo 'missing: $(1) (apt-get install $(2))'; exit 1; }
+
+needs-windows:
+	$(call target,$(WINDOWS))
+	$(call program,x86_64-w64-mingw32-gcc,gcc-mingw-w64-x86-64)
+	$(call program,x86_64-w64-mingw32-windres,binutils-mingw-w64-x86-64)
+
+needs-linux:
+	$(call target,$(LINUX))
+	$(call program,cc,gcc)
+
+needs-pi64:
+	$(call target,$(PI64))
+
+needs-pi32:
+	$(call target,$(PI32))
+	$(call program,arm-linux-gnueabihf-gcc,gcc-arm-linux-gnueabihf libc6-dev-armhf-cross)
+
+comma := ,
+define newline
+
+
+endef
+
+# What Windows shows as the properties of the executable.
+define RESOURCE
+1 VERSIONINFO
+FILEVERSION $(subst .,$(comma),$(VERSION)),0
+PRODUCTVERSION $(subst .,$(comma),$(VERSION)),0
+BEGIN
+  BLOCK "StringFileInfo"
+  BEGIN
+    BLOCK "040904b0"
+    BEGIN
+      VALUE "FileDescription", "mayfly, a BitTorrent tracker"
+      VALUE "FileVersion", "$(VERSION)"
+      VALUE "InternalName", "mayfly"
+      VALUE "LegalCopyright", "MIT OR Apache-2.0"
+      VALUE "OriginalFilename", "mayfly.exe"
+      VALUE "ProductName", "mayfly"
+      VALUE "ProductVersion", "$(VERSION)"
+    END
+  END
+  BLOCK "VarFileInfo"
+  BEGIN
+    VALUE "Translation", 0x409, 1200
+  END
+END
+endef

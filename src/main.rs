@@ -2,7 +2,7 @@
 
 use mayfly::options::{self, Command};
 use mayfly::run;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// A bad option or value.
@@ -33,5 +33,10 @@ fn print(text: &str) -> ExitCode {
 
 fn fail(reason: &str, code: ExitCode) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "mayfly: {reason}");
+    if cfg!(windows) && std::io::stdin().is_terminal() {
+        // Started by a double click, the window goes when the program does, unread.
+        let _ = writeln!(std::io::stderr(), "Press Enter to close.");
+        let _ = std::io::stdin().read_line(&mut String::new());
+    }
     code
 }
