@@ -259,29 +259,28 @@ impl Swarms {
         let tries = if is_behind { 4 * most } else { most };
         // The asker's number stands for nobody: those above it move down by one.
         let others = total - u32::from(asker.is_some());
-        random::draw(
-            &mut self.random,
-            others,
-            most,
-            tries,
-            &mut self.drawn,
-            |n| {
-                let number = n + u32::from(asker.is_some_and(|asker| n >= asker));
-                let member = member(number);
-                if is_behind && peers.silence(member.slot(), now) > life {
-                    return false;
-                }
-                let peer_id = match selection.with_peer_ids {
-                    true => peers.get(member.slot()).peer_id,
-                    false => PeerId::default(),
-                };
-                picked.push(Peer {
-                    endpoint: member.endpoint(),
-                    peer_id,
-                });
-                true
-            },
-        );
+        random::draw(&mut self.random, others, tries, &mut self.drawn);
+        // All numbers are drawn before the first member is looked at: with a million peers every
+        // look is one at memory that no cache holds, and so the processor does several at once.
+        let end = picked.len() + most;
+        for &n in &self.drawn {
+            let number = n + u32::from(asker.is_some_and(|asker| n >= asker));
+            let member = member(number);
+            if is_behind && peers.silence(member.slot(), now) > life {
+                continue;
+            }
+            let peer_id = match selection.with_peer_ids {
+                true => peers.get(member.slot()).peer_id,
+                false => PeerId::default(),
+            };
+            picked.push(Peer {
+                endpoint: member.endpoint(),
+                peer_id,
+            });
+            if picked.len() == end {
+                break;
+            }
+        }
     }
 
     fn is_dead(&self, slot: Slot, now: Moment) -> bool {
