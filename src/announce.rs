@@ -234,8 +234,12 @@ pub enum Refusal {
     InfoHash(Mistake),
     /// `peer_id` is not 20 bytes but so many.
     PeerIdLength(usize),
-    /// `port` is 0, above 65535 or no number: the text that came.
+    /// `port` is 0: the client listens on none, or does not say on which.
+    PortZero,
+    /// `port` is above 65535 or no number: the text that came.
     Port(String),
+    /// A scrape of everything.
+    NothingToScrape,
     /// A scrape, while those are not answered.
     ScrapeIsOff,
     /// Something broke inside the tracker.
@@ -260,12 +264,12 @@ impl Refusal {
     pub fn code(&self) -> u16 {
         match self {
             Refusal::NotAGet => 100,
-            Refusal::MissingInfoHash => 101,
+            Refusal::MissingInfoHash | Refusal::NothingToScrape => 101,
             Refusal::MissingPeerId => 102,
             Refusal::MissingPort => 103,
             Refusal::InfoHash(_) => 150,
             Refusal::PeerIdLength(_) => 151,
-            Refusal::Port(_) | Refusal::ScrapeIsOff | Refusal::Internal => 900,
+            Refusal::PortZero | Refusal::Port(_) | Refusal::ScrapeIsOff | Refusal::Internal => 900,
         }
     }
 
@@ -274,7 +278,7 @@ impl Refusal {
         match self {
             Refusal::ScrapeIsOff => "nobody's fault: --scrape turns them on",
             Refusal::Internal => "a defect of mayfly: please report it",
-            Refusal::Port(_) => {
+            Refusal::PortZero => {
                 "probably the client listens on no port, or a proxy in between hides it"
             }
             Refusal::MissingInfoHash => "probably a person with a browser, or a client's fault",
@@ -316,12 +320,18 @@ impl fmt::Display for Refusal {
                 f,
                 "peer_id is {length} bytes, not 20; send the client's 20 bytes, percent-encoded"
             ),
+            Refusal::PortZero => f.write_str(
+                "port is '0'; send the port that the client listens on, 1 to 65535 \
+                 (behind a proxy, set the listening port by hand)",
+            ),
             Refusal::Port(text) => write!(
                 f,
-                "port is '{}'; send the port that the client listens on, 1 to 65535 \
-                 (behind a proxy, set the listening port by hand)",
+                "port is '{}'; send the port that the client listens on, 1 to 65535",
                 text.escape_debug()
             ),
+            Refusal::NothingToScrape => {
+                f.write_str("info_hash is missing; a scrape names the torrents that it asks for")
+            }
             Refusal::ScrapeIsOff => f.write_str("this tracker does not answer scrapes"),
             Refusal::Internal => {
                 f.write_str("the tracker met an error of its own; the next announce may work")

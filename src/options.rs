@@ -3,6 +3,7 @@
 //! Nothing is opened or resolved here; an address that this machine does not have is found out
 //! when it is bound.
 
+use crate::address;
 use crate::log::Verbosity;
 use getopts::{Fail, Matches};
 use std::net::IpAddr;
@@ -14,6 +15,9 @@ const PORT: u16 = 9000;
 const INTERVAL: &str = "4";
 /// The most peers in an answer, likewise.
 const NUMWANT: u32 = 30;
+/// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
+/// the real world do not ask more often than that.
+const INTERVALS: (f64, f64) = (0.05, 1440.0);
 /// More than this would not fit into a UDP answer of ordinary size.
 const MOST_NUMWANT: u32 = 200;
 
@@ -71,7 +75,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         },
         bind: {
             let addresses = matches.opt_strs("bind");
-            let parsed = addresses.iter().map(|text| one("bind", text, address));
+            let parsed = addresses.iter().map(|text| one("bind", text, bind_address));
             parsed.collect::<Result<_, _>>()?
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
@@ -126,7 +130,10 @@ fn known_options() -> getopts::Options {
         .optopt(
             "i",
             "interval",
-            &format!("time between two announces of a client\n(default {INTERVAL})"),
+            &format!(
+                "time between two announces of a client, {} to {}\n(default {INTERVAL})",
+                INTERVALS.0, INTERVALS.1
+            ),
             "MINUTES",
         )
         .optmulti(
@@ -143,8 +150,8 @@ fn known_options() -> getopts::Options {
         )
         .optflag("", "no-udp", "do not answer over UDP")
         .optflag("", "scrape", "answer scrapes (by default they are refused)")
-        .optflag("v", "verbose", "log every announce")
-        .optflag("q", "quiet", "log only the announce URLs and errors")
+        .optflagmulti("v", "verbose", "log every announce")
+        .optflagmulti("q", "quiet", "log only the announce URLs and errors")
         .optflag("h", "help", "print this help")
         .optflag("V", "version", "print the version");
     options
@@ -199,8 +206,7 @@ fn port(text: &str) -> Result<u16, String> {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    // Shorter ones are for tests: clients of the real world do not ask more often than that.
-    let (least, most) = (0.05, 1440.0);
+    let (least, most) = INTERVALS;
     match text.parse::<f64>() {
         Ok(minutes) if (least..=most).contains(&minutes) => {
             Ok(Duration::from_secs((minutes * 60.0).round() as u64))
@@ -220,15 +226,25 @@ fn numwant(text: &str) -> Result<u32, String> {
     }
 }
 
-fn address(text: &str) -> Result<IpAddr, String> {
+fn bind_address(text: &str) -> Result<IpAddr, String> {
     let bare = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
-    bare.unwrap_or(text).parse().map_err(|_| {
+    let ip: IpAddr = bare.unwrap_or(text).parse().map_err(|_| {
         "an address to listen on is a number like 192.168.1.5 or fd00::5, \
          without a name or a port"
-            .into()
-    })
+    })?;
+    // Such an address is one only together with the name of an interface, which differs from
+    // machine to machine, so that no announce URL can hold it.
+    if matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+        return Err("a link-local address has no place in an announce URL; \
+                    take another one of this machine, or leave --bind out"
+            .into());
+    }
+    if !address::is_unicast(ip) && !ip.is_unspecified() {
+        return Err("no machine has such an address".into());
+    }
+    Ok(ip)
 }
 
 #[cfg(test)]
@@ -279,6 +295,7 @@ mod tests {
         assert!(!options("--no-udp").udp);
         assert!(options("--scrape").scrape);
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
+        assert_eq!(options("-vv").verbosity, Verbosity::Verbose);
         assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
         let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5]").bind;
         let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());

@@ -42,13 +42,19 @@ pub fn start(options: &Options) -> Result<(), String> {
     let has_udp = matches!(udp, Udp::Open(_));
     match udp {
         Udp::Off => {}
-        Udp::Taken(error) => log.line(
-            About::Always,
-            format_args!(
-                "UDP port {port} cannot be opened ({error}): serving HTTP alone; \
-                 --no-udp if that is as it should be"
-            ),
-        ),
+        Udp::Taken(error) => {
+            let why = match error.kind() {
+                ErrorKind::AddrInUse => "is in use by another program".to_owned(),
+                _ => format!("cannot be opened ({error})"),
+            };
+            log.line(
+                About::Always,
+                format_args!(
+                    "UDP port {port} {why}: serving HTTP alone; \
+                     another port (-p) serves both, and --no-udp asks for HTTP alone"
+                ),
+            );
+        }
         Udp::Open(sockets) => {
             let server = udp::server::Server {
                 tracker,
@@ -96,6 +102,12 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
             format_args!("(no network found: this one works on this machine only)"),
         );
         addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    if !is_any && addresses.iter().all(IpAddr::is_loopback) {
+        log.line(
+            About::Start,
+            format_args!("(only programs on this machine can reach these)"),
+        );
     }
     for ip in &addresses {
         let address = SocketAddr::new(*ip, port);
@@ -184,7 +196,8 @@ fn explain(failed: listen::Failed) -> String {
         }
         ErrorKind::PermissionDenied => format!(
             "this user may not listen on port {port}: \
-             choose one above 1023, such as: mayfly -p 9000"
+             choose one above 1023, such as: mayfly -p 9000 \
+             (or on Linux allow it: setcap cap_net_bind_service=+ep on the executable)"
         ),
         ErrorKind::AddrNotAvailable => format!(
             "--bind '{ip}': this machine has no such address; \

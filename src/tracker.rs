@@ -59,7 +59,7 @@ impl Tracker {
         reply: &mut Reply,
     ) -> Result<(), Refusal> {
         if announce.port == 0 {
-            return Err(Refusal::Port("0".into()));
+            return Err(Refusal::PortZero);
         }
         let interval = self.settings.interval.as_secs().max(1) as u32;
         reply.interval = interval;

@@ -8,6 +8,8 @@ mod support;
 mod abuse;
 /// The command line: options, exit codes, the lines of the start.
 mod command_line;
+/// The executables that are given away: each is run, and looked at.
+mod dist;
 /// Who a peer is, and by which address it is shown to whom.
 mod http_addresses;
 /// What an announce over HTTP gets: keys, peers, counts.

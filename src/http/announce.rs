@@ -181,6 +181,7 @@ fn mistake(decoded: &[u8]) -> Mistake {
 
 fn port(encoded: &[u8]) -> Result<u16, Refusal> {
     match digits(encoded) {
+        Some(0) => Err(Refusal::PortZero),
         Some(port @ 1..=65535) => Ok(port as u16),
         _ => {
             // Enough to recognise it by; the rest is no use to anybody.

@@ -88,9 +88,16 @@ impl Connections {
         self.doorkeeper.notify_one();
     }
 
-    /// Takes in a connection to the thread `slot`, unless its neighbour has too many.
-    pub fn enter(&self, slot: usize, stream: &Arc<TcpStream>, ip: IpAddr) -> Option<Place<'_>> {
-        let neighbour = Neighbour::of(ip);
+    /// Takes in a connection from `ip` to the thread `slot`, unless its neighbour has too many.
+    /// `is_own` says that `ip` is an address of this very machine.
+    pub fn enter(
+        &self,
+        slot: usize,
+        stream: &Arc<TcpStream>,
+        ip: IpAddr,
+        is_own: bool,
+    ) -> Option<Place<'_>> {
+        let neighbour = Neighbour::of(ip).filter(|_| !is_own);
         if let Some(neighbour) = neighbour {
             let mut neighbours = lock(&self.neighbours);
             let count = neighbours.entry(neighbour).or_insert(0);
@@ -229,7 +236,7 @@ mod tests {
     fn a_neighbour_is_an_ipv4_address_or_an_ipv6_64_and_bounded() {
         let connections = Connections::new(9, 1, 2);
         let (stream, _client) = pair();
-        let enter = |slot, address| connections.enter(slot, &stream, ip(address));
+        let enter = |slot, address| connections.enter(slot, &stream, ip(address), false);
         let places = [enter(0, "192.0.2.1"), enter(1, "192.0.2.1")];
         assert!(places.iter().all(Option::is_some));
         assert!(enter(2, "192.0.2.1").is_none(), "a third one");
@@ -238,6 +245,8 @@ mod tests {
         assert!(places6.iter().all(Option::is_some));
         assert!(enter(5, "2001:db8::3").is_none(), "the same /64");
         assert!(enter(5, "2001:db8:0:1::1").is_some(), "another /64");
+        let own = connections.enter(5, &stream, ip("192.0.2.1"), true);
+        assert!(own.is_some(), "this machine's own address");
         let local: Vec<_> = (5..9).map(|slot| enter(slot, "127.0.0.1")).collect();
         assert!(local.iter().all(Option::is_some), "not bounded");
         drop(places);
@@ -253,7 +262,7 @@ mod tests {
         let places: Vec<_> = pairs
             .iter()
             .enumerate()
-            .map(|(slot, (stream, _))| connections.enter(slot, stream, ip("::1")).unwrap())
+            .map(|(slot, (stream, _))| connections.enter(slot, stream, ip("::1"), false).unwrap())
             .collect();
         assert!(places[0].wait_ends(), "its request is here");
         let later = Instant::now() + PATIENCE * 2;
@@ -273,7 +282,7 @@ mod tests {
         std::thread::spawn(move || doorkeeper.keep_a_thread_free());
         connections.thread_is_free(0);
         let (stream, mut client) = pair();
-        let _place = connections.enter(0, &stream, ip("::1")).unwrap();
+        let _place = connections.enter(0, &stream, ip("::1"), false).unwrap();
         connections.thread_is_taken(0);
         // Waits until the doorkeeper has shut it down.
         assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);

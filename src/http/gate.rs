@@ -15,9 +15,9 @@ use crate::address;
 use crate::announce::Refusal;
 use crate::log::{About, Log};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ const STACK: usize = 128 * 1024;
 /// After a refusal the client's remaining bytes are read for so long, so that it gets to read
 /// the answer: closing with bytes unread would reset the connection.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
+/// How often the log says that connections were turned away.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const DRAIN_BYTES: usize = 256 * 1024;
 /// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
 /// second figure, since all threads meet the same.
@@ -77,7 +79,15 @@ struct Gate {
     links: Links,
     server: Server,
     connections: Connections,
+    turned_away: Mutex<TurnedAway>,
     log: Log,
+}
+
+/// Connections that were one too many, and when the log was last told.
+#[derive(Default)]
+struct TurnedAway {
+    count: u64,
+    told: Option<Instant>,
 }
 
 /// Opens the gate: from now on `server` answers what arrives at `listeners`. Returns when the
@@ -93,6 +103,7 @@ pub fn open(
         links: Links::open(limits.links, log.clone())?,
         server,
         connections: Connections::new(limits.threads, listeners.len(), limits.per_neighbour),
+        turned_away: Mutex::default(),
         log,
     });
     let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
@@ -180,22 +191,20 @@ impl Gate {
 
     fn meet(&self, stream: &Arc<TcpStream>, from: SocketAddr, slot: usize, buffers: &mut Buffers) {
         let source = address::canonical(from.ip());
-        let Some(place) = self.connections.enter(slot, stream, source) else {
-            let most = self.limits.per_neighbour;
-            self.log.line(
-                About::Trouble,
-                format_args!("turned away {source}: it has {most} connections open already"),
-            );
+        let Ok(local) = stream.local_addr() else {
             return;
         };
-        let Ok(local) = stream.local_addr() else {
+        let local = SocketAddr::new(address::canonical(local.ip()), local.port());
+        let is_own = source == local.ip();
+        let Some(place) = self.connections.enter(slot, stream, source, is_own) else {
+            self.tell_of_turned_away(source);
             return;
         };
         let visitor = Visitor {
             stream,
             place: &place,
             source: SocketAddr::new(source, from.port()),
-            local: SocketAddr::new(address::canonical(local.ip()), local.port()),
+            local,
         };
         if let Err(refused) = self.converse(&visitor, buffers) {
             self.log.line(
@@ -207,6 +216,31 @@ impl Gate {
             );
             // Whether that reaches it is the client's business.
             let _ = refuse(stream, &place, refused, &mut buffers.answer);
+        }
+    }
+
+    /// A line at most every so often: who opens too many connections opens very many.
+    fn tell_of_turned_away(&self, source: IpAddr) {
+        let mut turned_away = self
+            .turned_away
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        turned_away.count += 1;
+        let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if is_time {
+            let most = self.limits.per_neighbour;
+            self.log.line(
+                About::Trouble,
+                format_args!(
+                    "turned away {source}, which has {most} connections open already \
+                     ({} turned away since the last such line)",
+                    turned_away.count
+                ),
+            );
+            *turned_away = TurnedAway {
+                count: 0,
+                told: Some(Instant::now()),
+            };
         }
     }
 

@@ -16,7 +16,7 @@ pub fn read(query: &[u8]) -> Result<Vec<InfoHash>, Refusal> {
         .map(|(_, value)| info_hash(value))
         .collect::<Result<Vec<_>, _>>()?;
     if hashes.is_empty() {
-        return Err(Refusal::MissingInfoHash);
+        return Err(Refusal::NothingToScrape);
     }
     hashes.sort_unstable();
     hashes.dedup();
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn no_hash_or_a_bad_one_is_refused() {
-        assert_eq!(read(b""), Err(Refusal::MissingInfoHash));
+        assert_eq!(read(b""), Err(Refusal::NothingToScrape));
         assert_eq!(read(b"info_hash=abc").unwrap_err().code(), 150);
     }
 

@@ -19,6 +19,9 @@ pub fn tool(program: &str) -> Option<PathBuf> {
             "aria2c" => "aria2",
             "ip" => "iproute2",
             "qemu-aarch64" | "qemu-arm" => "qemu-user",
+            "wine" => "wine wine64",
+            "x86_64-w64-mingw32-gcc" => "gcc-mingw-w64-x86-64",
+            "x86_64-w64-mingw32-objdump" => "binutils-mingw-w64-x86-64",
             other => other,
         };
         skip(&format!(
@@ -59,6 +62,24 @@ pub fn has_ipv6() -> bool {
         skip("this machine has no IPv6 loopback (::1)");
     }
     possible
+}
+
+/// Whether what this target of the Makefile asks for (`needs-...`) is here; prints the line
+/// "skipped" if not, in the words of the Makefile.
+pub fn can_make(needs: &str) -> bool {
+    if tool("make").is_none() {
+        return false;
+    }
+    let mut make = Command::new("make");
+    make.args(["--silent", "--no-print-directory", needs])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = make.output().expect("make runs");
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let said = said.lines().find(|line| line.starts_with("missing: "));
+        skip(said.unwrap_or_else(|| panic!("make {needs}: {output:?}")));
+    }
+    output.status.success()
 }
 
 fn skip(why: &str) {
