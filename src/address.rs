@@ -40,6 +40,24 @@ impl Reach {
     }
 }
 
+/// Addresses that belong to one customer of the internet: one of IPv4, a /64 of IPv6. What is
+/// bounded for an address is bounded for these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Neighbour(pub u64);
+
+impl Neighbour {
+    /// The neighbour at a canonical address. `None` for the tracker's own machine, which is not
+    /// bounded: a proxy may live there, and whoever is on it has easier ways to do harm.
+    pub fn of(ip: IpAddr) -> Option<Neighbour> {
+        match ip {
+            _ if Reach::of(ip) == Reach::Loopback => None,
+            IpAddr::V4(ip) => Some(Neighbour(u32::from(ip).into())),
+            // Of global addresses the first 3 bits are not all zero, so no IPv4 address is met.
+            IpAddr::V6(ip) => Some(Neighbour((u128::from(ip) >> 64) as u64)),
+        }
+    }
+}
+
 /// Whether somebody at `asker` gets anywhere by using the address `ip`, both being canonical and
 /// seen from the tracker's machine.
 pub fn leads_somewhere(asker: Reach, ip: IpAddr) -> bool {

@@ -240,6 +240,12 @@ pub enum Refusal {
     Port(String),
     /// A scrape of everything.
     NothingToScrape,
+    /// The tracker has as many peers as it may have.
+    StoreIsFull,
+    /// One address has as many peers as it may have.
+    TooManyOfAddress,
+    /// One address has as many peers in this torrent as it may have.
+    TooManyOfAddressInTorrent,
     /// A scrape, while those are not answered.
     ScrapeIsOff,
     /// Something broke inside the tracker.
@@ -269,13 +275,17 @@ impl Refusal {
             Refusal::MissingPort => 103,
             Refusal::InfoHash(_) => 150,
             Refusal::PeerIdLength(_) => 151,
-            Refusal::PortZero | Refusal::Port(_) | Refusal::ScrapeIsOff | Refusal::Internal => 900,
+            _ => 900,
         }
     }
 
     /// Whose fault it probably is, for the log.
     pub fn fault(&self) -> &'static str {
         match self {
+            Refusal::StoreIsFull => "a popular tracker (--max-peers), or an attack",
+            Refusal::TooManyOfAddress | Refusal::TooManyOfAddressInTorrent => {
+                "very many clients behind one router, or an attack"
+            }
             Refusal::ScrapeIsOff => "nobody's fault: --scrape turns them on",
             Refusal::Internal => "a defect of mayfly: please report it",
             Refusal::PortZero => {
@@ -332,6 +342,15 @@ impl fmt::Display for Refusal {
             Refusal::NothingToScrape => {
                 f.write_str("info_hash is missing; a scrape names the torrents that it asks for")
             }
+            Refusal::StoreIsFull => f.write_str(
+                "this tracker has as many peers as it may have; try again later, or another one",
+            ),
+            Refusal::TooManyOfAddress => f.write_str(
+                "your address has as many peers on this tracker as one may have; try again later",
+            ),
+            Refusal::TooManyOfAddressInTorrent => f.write_str(
+                "your address has as many peers in this torrent as one may have; try again later",
+            ),
             Refusal::ScrapeIsOff => f.write_str("this tracker does not answer scrapes"),
             Refusal::Internal => {
                 f.write_str("the tracker met an error of its own; the next announce may work")

@@ -36,11 +36,14 @@ struct State {
     has_thread: bool,
 }
 
+#[derive(Default)]
 struct Known {
     /// When it was asked for.
     since: Duration,
-    /// `None` while it is being asked for.
-    addresses: Option<Vec<IpAddr>>,
+    /// Whether the answer to that is still to come.
+    is_awaited: bool,
+    /// The last answer.
+    addresses: Vec<IpAddr>,
 }
 
 impl Names {
@@ -65,16 +68,17 @@ impl Names {
     /// as long as that is not known. Never blocks for longer than a look into a table takes.
     pub fn lookup(&self, name: &str, ipv6: bool, now: Duration) -> Option<IpAddr> {
         let mut state = self.0.lock();
-        if let Some(known) = state.known.get(name) {
-            let is_fresh = now.saturating_sub(known.since) <= LIFE;
-            if known.addresses.is_none() || is_fresh {
-                let addresses = known.addresses.as_deref().unwrap_or_default();
-                let mut of_family = addresses.iter().filter(|ip| ip.is_ipv6() == ipv6);
-                return of_family.next().or(addresses.first()).copied();
-            }
+        let Some(known) = state.known.get(name) else {
+            self.ask(&mut state, name, now);
+            return None;
+        };
+        let mut of_family = known.addresses.iter().filter(|ip| ip.is_ipv6() == ipv6);
+        let address = of_family.next().or(known.addresses.first()).copied();
+        // An answer that is old stands until there is a new one.
+        if !known.is_awaited && now.saturating_sub(known.since) > LIFE {
+            self.ask(&mut state, name, now);
         }
-        self.ask(&mut state, name, now);
-        None
+        address
     }
 
     /// For the tests of those who must not ask.
@@ -92,17 +96,17 @@ impl Names {
         }
         if state.known.len() >= MOST_KNOWN {
             let is_young = |known: &Known| now.saturating_sub(known.since) <= LIFE;
-            state.known.retain(|_, known| is_young(known));
+            state
+                .known
+                .retain(|other, known| is_young(known) || known.is_awaited || other == name);
         }
-        let has_room = state.known.len() < MOST_KNOWN && state.waiting.len() < MOST_WAITING;
-        if !state.has_thread || !has_room {
+        let has_room = state.known.len() < MOST_KNOWN || state.known.contains_key(name);
+        if !state.has_thread || !has_room || state.waiting.len() >= MOST_WAITING {
             return;
         }
-        let asked = Known {
-            since: now,
-            addresses: None,
-        };
-        state.known.insert(name.to_owned(), asked);
+        let known = state.known.entry(name.to_owned()).or_default();
+        known.since = now;
+        known.is_awaited = true;
         state.waiting.push_back(name.to_owned());
         self.0.something_waits.notify_one();
     }
@@ -134,7 +138,11 @@ impl Shared {
                 *ip = crate::address::canonical(*ip);
             }
             if let Some(known) = self.lock().known.get_mut(&name) {
-                known.addresses = Some(addresses);
+                known.is_awaited = false;
+                // A name server that is away for a while takes nobody's address away.
+                if !addresses.is_empty() {
+                    known.addresses = addresses;
+                }
             }
         }
     }
@@ -176,7 +184,13 @@ mod tests {
         assert_eq!(names.lookup("box.lan", false, NOW), Some(v4));
         assert_eq!(names.lookup("box.lan", true, NOW), Some(v6));
         let later = NOW + LIFE + Duration::from_secs(1);
-        assert_eq!(names.lookup("box.lan", true, later), None, "asked anew");
+        assert_eq!(names.lookup("box.lan", true, later), Some(v6), "still");
+        give.send(Vec::new()).unwrap();
+        assert_eq!(asked.recv().unwrap(), "box.lan", "asked anew");
+        give.send(vec![v4]).unwrap();
+        names.lookup("another", false, later);
+        assert_eq!(asked.recv().unwrap(), "another");
+        assert_eq!(names.lookup("box.lan", true, later), Some(v4));
     }
 
     #[test]

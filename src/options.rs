@@ -15,10 +15,15 @@ const PORT: u16 = 9000;
 const INTERVAL: &str = "4";
 /// The most peers in an answer, likewise.
 const NUMWANT: u32 = 30;
+/// The most peers stored. A peer takes 93 to 123 bytes, and 300 if every one has a torrent of its
+/// own, so this many fit into a Raspberry Pi with 1 GB.
+const MAX_PEERS: u32 = 1_000_000;
+/// More than this, the tables were not measured with.
+const MOST_MAX_PEERS: u32 = 100_000_000;
 /// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
 /// the real world do not ask more often than that.
 const INTERVALS: (f64, f64) = (0.05, 1440.0);
-/// More than this would not fit into a UDP answer of ordinary size.
+/// More is of no use to a client, which talks to some dozens at a time.
 const MOST_NUMWANT: u32 = 200;
 
 /// What the command line asks for.
@@ -32,6 +37,8 @@ pub struct Options {
     pub bind: Vec<IpAddr>,
     /// The most peers in an answer.
     pub numwant: u32,
+    /// The most peers stored.
+    pub max_peers: u32,
     /// Whether to answer over UDP too.
     pub udp: bool,
     /// Whether to answer scrapes.
@@ -79,6 +86,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
             parsed.collect::<Result<_, _>>()?
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
+        max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
         udp: !matches.opt_present("no-udp"),
         scrape: matches.opt_present("scrape"),
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
@@ -146,6 +154,12 @@ fn known_options() -> getopts::Options {
             "n",
             "numwant",
             &format!("most peers in an answer, up to {MOST_NUMWANT}\n(default {NUMWANT})"),
+            "PEERS",
+        )
+        .optopt(
+            "",
+            "max-peers",
+            &format!("most peers stored, newcomers being refused beyond\n(default {MAX_PEERS})"),
             "PEERS",
         )
         .optflag("", "no-udp", "do not answer over UDP")
@@ -226,6 +240,15 @@ fn numwant(text: &str) -> Result<u32, String> {
     }
 }
 
+fn max_peers(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(peers) if (1..=MOST_MAX_PEERS).contains(&peers) => Ok(peers),
+        _ => Err(format!(
+            "the most peers stored is a whole number from 1 to {MOST_MAX_PEERS}"
+        )),
+    }
+}
+
 fn bind_address(text: &str) -> Result<IpAddr, String> {
     let bare = text
         .strip_prefix('[')
@@ -269,6 +292,7 @@ mod tests {
             interval: Duration::from_secs(240),
             bind: vec![],
             numwant: 30,
+            max_peers: 1_000_000,
             udp: true,
             scrape: false,
             verbosity: Verbosity::Normal,
@@ -292,6 +316,7 @@ mod tests {
         }
         assert_eq!(options("-i 0.5").interval.as_secs(), 30);
         assert_eq!(options("-n 200").numwant, 200);
+        assert_eq!(options("--max-peers 5").max_peers, 5);
         assert!(!options("--no-udp").udp);
         assert!(options("--scrape").scrape);
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
@@ -327,6 +352,10 @@ mod tests {
             (
                 "-n 0",
                 "--numwant '0': the most peers in an answer is a whole number from 1 to 200",
+            ),
+            (
+                "--max-peers 0",
+                "--max-peers '0': the most peers stored is a whole number from 1 to 100000000",
             ),
             (
                 "-b localhost",

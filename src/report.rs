@@ -1,6 +1,6 @@
 //! What the log says of announces, the same for both transports.
 
-use crate::announce::{Announce, Event, Refusal, Reply};
+use crate::announce::{Announce, Ended, Event, Refusal, Reply};
 use crate::log::{About, Log};
 use std::net::IpAddr;
 
@@ -40,14 +40,23 @@ pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
             ),
         );
     }
-    for ended in &reply.ended {
-        let how = match ended.said_goodbye {
+    ended(log, &reply.ended);
+}
+
+/// Swarms have lost their last peers.
+pub fn ended(log: &Log, ended: &[Ended]) {
+    for Ended {
+        info_hash,
+        said_goodbye,
+    } in ended
+    {
+        let how = match said_goodbye {
             true => "said goodbye",
             false => "fell silent",
         };
         log.line(
             About::Torrent,
-            format_args!("torrent {}: the last peer {how}", ended.info_hash),
+            format_args!("torrent {info_hash}: the last peer {how}"),
         );
     }
 }

@@ -6,6 +6,7 @@ use crate::http::{self, listen};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
+use crate::swarms::Bounds;
 use crate::tracker::{Settings, Tracker};
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
@@ -19,6 +20,15 @@ const TRIES: usize = 20;
 /// Threads for each UDP socket.
 const UDP_THREADS: usize = 2;
 
+/// What one address (one /64 of IPv6) may have. 65,535 ports of one machine must fill neither a
+/// torrent nor the store; a house, a school or a mobile network behind one address must not
+/// notice; nor must a seed box with some thousand torrents.
+const BOUNDS: Bounds = Bounds {
+    peers: u32::MAX,
+    per_neighbour: 20_000,
+    per_neighbour_in_swarm: 200,
+};
+
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
 /// line for a person.
 pub fn start(options: &Options) -> Result<(), String> {
@@ -30,6 +40,10 @@ pub fn start(options: &Options) -> Result<(), String> {
     let tracker = Arc::new(Tracker::new(Settings {
         interval: options.interval,
         numwant: options.numwant,
+        bounds: Bounds {
+            peers: options.max_peers,
+            ..BOUNDS
+        },
     }));
     let limits = Limits::for_descriptors(descriptors());
     let server = http::server::Server {
@@ -194,6 +208,11 @@ fn explain(failed: listen::Failed) -> String {
                  stop that one, or choose another port, such as: mayfly -p {other}"
             )
         }
+        // Windows keeps ranges of ports for itself.
+        ErrorKind::PermissionDenied if port > 1023 => format!(
+            "the system does not let anybody listen on port {port}: \
+             choose another one, such as: mayfly -p 6969"
+        ),
         ErrorKind::PermissionDenied => format!(
             "this user may not listen on port {port}: \
              choose one above 1023, such as: mayfly -p 9000 \

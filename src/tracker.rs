@@ -5,9 +5,9 @@
 //! [`Reply`] or a [`Refusal`].
 
 use crate::address::{self, Reach};
-use crate::announce::{Announce, Claim, Endpoint, Event, Host, InfoHash, Refusal, Reply};
+use crate::announce::{Announce, Claim, Ended, Endpoint, Event, Host, InfoHash, Refusal, Reply};
 use crate::names::Names;
-use crate::swarms::{Counts, Present, Selection, Swarms};
+use crate::swarms::{Bounds, Counts, Full, Present, Selection, Swarms};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub interval: Duration,
     /// The most peers in an answer.
     pub numwant: u32,
+    /// What is stored at most.
+    pub bounds: Bounds,
 }
 
 /// The tracker, shared by all threads.
@@ -51,13 +53,14 @@ impl Tracker {
     /// Handles an announce that arrived `now`, the time since the tracker began.
     ///
     /// On success `reply` holds the answer; what it held before does not matter. An announce that
-    /// is refused has changed nothing.
+    /// is refused has changed nothing; what ended meanwhile is in `reply.ended` all the same.
     pub fn handle(
         &self,
         announce: &Announce,
         now: Duration,
         reply: &mut Reply,
     ) -> Result<(), Refusal> {
+        reply.ended.clear();
         if announce.port == 0 {
             return Err(Refusal::PortZero);
         }
@@ -66,7 +69,6 @@ impl Tracker {
         reply.min_interval = (interval / 4).max(1);
         reply.external_ip = announce.source;
         reply.is_first_peer = false;
-        reply.ended.clear();
         reply.peers.clear();
         let asker = self.where_it_lives(announce, now);
         let selection = self.selection(announce, &asker);
@@ -74,7 +76,7 @@ impl Tracker {
         let counts = {
             let mut swarms = self.lock();
             swarms.sweep(now, BURIALS, &mut reply.ended);
-            note(&mut swarms, announce, &asker, now, reply);
+            note(&mut swarms, announce, &asker, now, reply)?;
             if announce.event != Event::Stopped {
                 swarms.pick(announce.info_hash, &selection, now, &mut reply.peers);
             }
@@ -94,10 +96,17 @@ impl Tracker {
         Ok(())
     }
 
-    /// The counts of each of `hashes`, in their order; zeros for those that are not known.
-    pub fn scrape(&self, hashes: impl Iterator<Item = InfoHash>, now: Duration) -> Vec<Counts> {
+    /// The counts of each of `hashes`, in their order; zeros for those that are not known. Swarms
+    /// whose last peer turned out to be gone are put into `ended`.
+    pub fn scrape(
+        &self,
+        hashes: impl Iterator<Item = InfoHash>,
+        now: Duration,
+        ended: &mut Vec<Ended>,
+    ) -> Vec<Counts> {
         let mut swarms = self.lock();
-        swarms.sweep(now, BURIALS, &mut Vec::new());
+        ended.clear();
+        swarms.sweep(now, BURIALS, ended);
         hashes.map(|hash| swarms.counts(hash)).collect()
     }
 
@@ -209,11 +218,18 @@ struct Asker {
 fn new_swarms(settings: &Settings) -> Swarms {
     // A client that missed one announce and is late with the next is still alive.
     let life = settings.interval * 18 / 10;
-    Swarms::new(life, RandomState::new().hash_one("which peers are picked"))
+    let seed = RandomState::new().hash_one("which peers are picked");
+    Swarms::new(life, settings.bounds, seed)
 }
 
 /// Stores or removes the asker.
-fn note(swarms: &mut Swarms, announce: &Announce, asker: &Asker, now: Duration, reply: &mut Reply) {
+fn note(
+    swarms: &mut Swarms,
+    announce: &Announce,
+    asker: &Asker,
+    now: Duration,
+    reply: &mut Reply,
+) -> Result<(), Refusal> {
     let info_hash = announce.info_hash;
     for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
         if announce.event == Event::Stopped {
@@ -226,12 +242,26 @@ fn note(swarms: &mut Swarms, announce: &Announce, asker: &Asker, now: Duration, 
             is_seeder: announce.is_seeder,
             completed: announce.event == Event::Completed,
         };
-        reply.is_first_peer |= swarms.put(info_hash, &present, now);
+        match swarms.put(info_hash, &present, now) {
+            Ok(is_first) => reply.is_first_peer |= is_first,
+            Err(full) if endpoint == asker.main => return Err(refusal(full)),
+            // It is stored once, which is enough to be found.
+            Err(_) => {}
+        }
     }
     // Before its name was resolved it was stored where it was seen.
     if let Some(before) = asker.moved_from {
         let ended = swarms.remove(info_hash, before, Some(announce.peer_id));
         reply.ended.extend(ended);
+    }
+    Ok(())
+}
+
+fn refusal(full: Full) -> Refusal {
+    match full {
+        Full::Store => Refusal::StoreIsFull,
+        Full::Neighbour => Refusal::TooManyOfAddress,
+        Full::NeighbourInSwarm => Refusal::TooManyOfAddressInTorrent,
     }
 }
 

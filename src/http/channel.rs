@@ -1,7 +1,7 @@
 //! The kind of socket between the gate and tiny_http.
 //!
-//! On Linux a Unix socket with an abstract name: it costs less than TCP on loopback, and works on
-//! a machine whose loopback is down. Elsewhere TCP on loopback, which every system has. What is
+//! On Linux a Unix socket with an abstract name, which works on a machine whose loopback is down
+//! (and costs the same). Elsewhere TCP on loopback, which every system has. What is
 //! said over it is in `link.rs`.
 
 pub use system::{Door, Kept, Stream};
@@ -19,9 +19,18 @@ mod system {
     pub type Stream = std::os::unix::net::UnixStream;
 
     /// tiny_http, never dropped: it takes every Unix socket for a file that it has to remove, and
-    /// panics over one that is none. Replacing it leaks a few hundred bytes; its thread has ended
-    /// when its door was closed.
+    /// panics over one that is none. What it holds beyond some hundred bytes is let go here; its
+    /// accepting thread has ended when its door was closed.
     pub struct Kept(pub ManuallyDrop<Server>);
+
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            // Requests that nobody took hold connections, and so descriptors.
+            while let Ok(Some(request)) = self.0.try_recv() {
+                crate::http::link::discard(request);
+            }
+        }
+    }
 
     impl Kept {
         pub fn new(server: Server) -> Kept {

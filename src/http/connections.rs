@@ -8,7 +8,7 @@
 //! writes a connection.
 
 use super::roster::Roster;
-use crate::address::Reach;
+use crate::address::Neighbour;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,23 +40,6 @@ struct Held {
     was_evicted: bool,
 }
 
-/// Addresses that belong to one customer of the internet: one of IPv4, a /64 of IPv6.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Neighbour(u64);
-
-impl Neighbour {
-    /// `None` for the tracker's own machine, which is not bounded: a proxy may live there, and
-    /// whoever is on it has easier ways to do harm.
-    fn of(ip: IpAddr) -> Option<Neighbour> {
-        match ip {
-            _ if Reach::of(ip) == Reach::Loopback => None,
-            IpAddr::V4(ip) => Some(Neighbour(u32::from(ip).into())),
-            // Of global addresses the first 3 bits are not all zero, so no IPv4 address is met.
-            IpAddr::V6(ip) => Some(Neighbour((u128::from(ip) >> 64) as u64)),
-        }
-    }
-}
-
 impl Connections {
     /// Room for one connection for each of `threads`, which belong to `listeners` listeners.
     pub fn new(threads: usize, listeners: usize, per_neighbour: usize) -> Connections {
@@ -80,6 +63,11 @@ impl Connections {
         if !self.rosters[listener].thread_is_taken() {
             self.call_the_doorkeeper();
         }
+    }
+
+    /// Whether newcomers of `listener` find no thread.
+    pub fn is_crowded(&self, listener: usize) -> bool {
+        self.rosters[listener].is_exhausted()
     }
 
     /// Has somebody disconnected who waits: a thread or a descriptor is wanted.
@@ -176,6 +164,12 @@ impl Place<'_> {
         if let Some(held) = lock(&self.connections.slots[self.slot]).as_mut() {
             held.waits_since = Some(Instant::now());
         }
+    }
+
+    /// Whether its place was given to another.
+    pub fn was_evicted(&self) -> bool {
+        let held = lock(&self.connections.slots[self.slot]);
+        held.as_ref().is_none_or(|held| held.was_evicted)
     }
 
     /// The client has done its part. Returns whether that still helps: if not, its place was

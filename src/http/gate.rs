@@ -28,8 +28,6 @@ pub struct Limits {
     pub threads: usize,
     /// Kept connections to tiny_http.
     pub links: usize,
-    /// Connections from one IPv4 address or one /64 of IPv6.
-    pub per_neighbour: usize,
     /// For a request's head, from its first byte or the connection's begin to its last byte.
     pub head_time: Duration,
     /// For a client to take an answer, in all.
@@ -51,7 +49,6 @@ impl Limits {
         Limits {
             threads,
             links,
-            per_neighbour: (threads / 2).max(2),
             head_time: Duration::from_secs(5),
             answer_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(30),
@@ -67,6 +64,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// How often the log says that connections were turned away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 const DRAIN_BYTES: usize = 256 * 1024;
+/// How often a reader on Windows looks whether it was evicted.
+const WINDOWS_SLICE: Duration = Duration::from_millis(50);
 /// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
 /// second figure, since all threads meet the same.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
@@ -76,6 +75,8 @@ const SMALL_ANSWER: usize = 4096;
 /// What the gate's threads share.
 struct Gate {
     limits: Limits,
+    /// Most connections from one IPv4 address or one /64 of IPv6.
+    per_neighbour: usize,
     links: Links,
     server: Server,
     connections: Connections,
@@ -98,17 +99,22 @@ pub fn open(
     limits: Limits,
     log: Log,
 ) -> io::Result<()> {
+    // Every listener needs one, however few there may be.
+    let threads = limits.threads.max(listeners.len());
+    // Half of what one listener has, so that nobody takes all of it.
+    let per_neighbour = (threads / listeners.len() / 2).max(2);
     let gate = Arc::new(Gate {
         limits,
+        per_neighbour,
         links: Links::open(limits.links, log.clone())?,
         server,
-        connections: Connections::new(limits.threads, listeners.len(), limits.per_neighbour),
+        connections: Connections::new(threads, listeners.len(), per_neighbour),
         turned_away: Mutex::default(),
         log,
     });
     let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
     let mut started = vec![0; listeners.len()];
-    for slot in 0..limits.threads.max(listeners.len()) {
+    for slot in 0..threads {
         let index = slot % listeners.len();
         let listener = Arc::clone(&listeners[index]);
         let shared = Arc::clone(&gate);
@@ -167,15 +173,22 @@ impl Gate {
                 Ok((stream, from)) => {
                     pause = ACCEPT_PAUSE.0;
                     let stream = Arc::new(stream);
-                    let met = AssertUnwindSafe(|| self.meet(&stream, from, slot, &mut buffers));
+                    let met =
+                        AssertUnwindSafe(|| self.meet(&stream, from, (index, slot), &mut buffers));
                     if catch_unwind(met).is_err() {
                         let text = "a connection met an error of the tracker's own";
                         self.log.line(About::Always, format_args!("{text}"));
                     }
                 }
-                // The client has left again before it was its turn.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The client has left again before it was its turn; the second is what Windows
+                // calls it.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionAborted
+                            | ErrorKind::ConnectionReset
+                            | ErrorKind::Interrupted
+                    ) => {}
                 Err(error) => {
                     // An error stays with the listener for as long as its cause does: make room,
                     // and do not spin.
@@ -189,7 +202,13 @@ impl Gate {
         }
     }
 
-    fn meet(&self, stream: &Arc<TcpStream>, from: SocketAddr, slot: usize, buffers: &mut Buffers) {
+    fn meet(
+        &self,
+        stream: &Arc<TcpStream>,
+        from: SocketAddr,
+        (listener, slot): (usize, usize),
+        buffers: &mut Buffers,
+    ) {
         let source = address::canonical(from.ip());
         let Ok(local) = stream.local_addr() else {
             return;
@@ -202,6 +221,7 @@ impl Gate {
         };
         let visitor = Visitor {
             stream,
+            listener,
             place: &place,
             source: SocketAddr::new(source, from.port()),
             local,
@@ -209,10 +229,7 @@ impl Gate {
         if let Err(refused) = self.converse(&visitor, buffers) {
             self.log.line(
                 About::Trouble,
-                format_args!(
-                    "refused {source}: {} (the sender's fault, or a scanner's)",
-                    refused.text
-                ),
+                format_args!("refused {source}: {} ({})", refused.text, refused.fault()),
             );
             // Whether that reaches it is the client's business.
             let _ = refuse(stream, &place, refused, &mut buffers.answer);
@@ -228,7 +245,7 @@ impl Gate {
         turned_away.count += 1;
         let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
         if is_time {
-            let most = self.limits.per_neighbour;
+            let most = self.per_neighbour;
             self.log.line(
                 About::Trouble,
                 format_args!(
@@ -256,7 +273,7 @@ impl Gate {
                 true => self.limits.head_time,
                 false => self.limits.idle_time,
             };
-            let read = self.read_head(visitor.stream, received, first_byte_time, &mut timer);
+            let read = self.read_head(visitor, received, first_byte_time, &mut timer);
             if !visitor.place.wait_ends() {
                 return Ok(());
             }
@@ -273,7 +290,9 @@ impl Gate {
                         self.server.serve(r);
                     });
             let end_of_head = exchanged.map_err(|_| head::BUSY)?.head;
-            let connection = match (head.keep_alive, head.is_http_1_0) {
+            // While newcomers wait for a thread, nobody keeps one for another request.
+            let keep_alive = head.keep_alive && !self.connections.is_crowded(visitor.listener);
+            let connection = match (keep_alive, head.is_http_1_0) {
                 (false, _) => &b"Connection: close\r\n"[..],
                 (true, true) => b"Connection: keep-alive\r\n",
                 (true, false) => b"",
@@ -288,7 +307,7 @@ impl Gate {
             }
             let time = self.limits.answer_time;
             let written = write_within(visitor.stream, &buffers.answer, time, &mut timer);
-            if written.is_err() || !head.keep_alive {
+            if written.is_err() || !keep_alive {
                 return Ok(());
             }
             is_first = false;
@@ -298,11 +317,12 @@ impl Gate {
     /// Reads until `received` begins with a whole head. Bytes behind it stay where they are.
     fn read_head(
         &self,
-        stream: &TcpStream,
+        visitor: &Visitor<'_>,
         received: &mut Vec<u8>,
         first_byte_time: Duration,
         timer: &mut Timer,
     ) -> Result<Received, Refused> {
+        let stream = visitor.stream;
         // Until the first byte, and from then on until the last, however slowly they drip.
         let mut end_of_silence = None;
         let mut end_of_head = None;
@@ -331,9 +351,8 @@ impl Gate {
                 };
             }
             end.get_or_insert_with(|| Instant::now() + time);
-            timer.set_read(stream, left);
             let mut more = [0; 2048];
-            match (&mut &*stream).read(&mut more) {
+            match read_within(stream, visitor.place, &mut more, left, timer) {
                 Ok(0) => return Ok(Received::Nothing),
                 Ok(length) => received.extend_from_slice(&more[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -357,9 +376,14 @@ impl Gate {
         // Writing into a Vec does not fail.
         let _ = write!(
             request,
-            "Visitor: {} {} ",
+            "Visitor: {} {} {} ",
             visitor.source.ip(),
-            visitor.local
+            visitor.local,
+            if head.is_forwarded {
+                "forwarded"
+            } else {
+                "direct"
+            }
         );
         if let Some(host) = &head.host {
             request.extend_from_slice(&received[host.clone()]);
@@ -371,6 +395,8 @@ impl Gate {
 /// A client and its connection.
 struct Visitor<'a> {
     stream: &'a TcpStream,
+    /// Index of the listener that it came by.
+    listener: usize,
     place: &'a Place<'a>,
     source: SocketAddr,
     local: SocketAddr,
@@ -395,6 +421,37 @@ impl Timer {
             self.write = timeout;
         }
     }
+}
+
+/// Reads once, waiting for at most `time`.
+fn read_within(
+    mut stream: &TcpStream,
+    place: &Place<'_>,
+    bytes: &mut [u8],
+    time: Duration,
+    timer: &mut Timer,
+) -> io::Result<usize> {
+    if cfg!(windows) {
+        // There, a shutdown by another thread does not wake a reader. So look now and then
+        // whether the place was given to another; by peeking, since a read that times out may
+        // lose what comes at that moment.
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || place.was_evicted() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            timer.set_read(stream, left.min(WINDOWS_SLICE));
+            match stream.peek(&mut [0]) {
+                Err(error) if is_timeout(&error) => {}
+                Ok(_) => break,
+                Err(error) => return Err(error),
+            }
+        }
+    } else {
+        timer.set_read(stream, time);
+    }
+    stream.read(bytes)
 }
 
 /// `WouldBlock` on Unix, `TimedOut` on Windows.
@@ -428,7 +485,7 @@ fn write_within(
 
 /// Answers what may not pass, and closes so that the client can read the answer.
 fn refuse(
-    mut stream: &TcpStream,
+    stream: &TcpStream,
     place: &Place<'_>,
     refused: Refused,
     answer: &mut Vec<u8>,
@@ -463,8 +520,8 @@ fn refuse(
     while drained < DRAIN_BYTES {
         let left = DRAIN_TIME.checked_sub(begin.elapsed());
         let left = left.filter(|left| !left.is_zero());
-        stream.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
-        match stream.read(&mut bytes)? {
+        let left = left.ok_or(ErrorKind::TimedOut)?;
+        match read_within(stream, place, &mut bytes, left, &mut timer)? {
             0 => break,
             length => drained += length,
         }
@@ -481,7 +538,6 @@ mod tests {
     const LIMITS: Limits = Limits {
         threads: 3,
         links: 2,
-        per_neighbour: 9,
         head_time: Duration::from_millis(300),
         answer_time: Duration::from_millis(300),
         idle_time: Duration::from_millis(300),
@@ -492,6 +548,11 @@ mod tests {
         let tracker = Tracker::new(Settings {
             interval: Duration::from_secs(240),
             numwant: 30,
+            bounds: crate::swarms::Bounds {
+                peers: 10_000_000,
+                per_neighbour: 20_000,
+                per_neighbour_in_swarm: 200,
+            },
         });
         let server = Server {
             tracker: Arc::new(tracker),
@@ -537,7 +598,7 @@ mod tests {
     fn limits_leave_descriptors_for_everything_else() {
         for descriptors in [20, 64, 256, 1024, 1 << 20] {
             let limits = Limits::for_descriptors(Some(descriptors));
-            assert!(limits.threads >= 4 && limits.links >= 2 && limits.per_neighbour >= 2);
+            assert!(limits.threads >= 4 && limits.links >= 2);
             if descriptors >= 64 {
                 assert!(limits.threads + 3 * limits.links + 20 <= descriptors);
             }

@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Longest head, in bytes. An announce takes some 400; browsers send up to 4 KB with cookies.
 pub const LONGEST: usize = 8 * 1024;
 
+/// Headers that a proxy adds.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
 /// A request that may pass.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
@@ -17,6 +20,8 @@ pub struct Head {
     pub target: Range<usize>,
     /// The value of `Host`, if it looks like one.
     pub host: Option<Range<usize>>,
+    /// Whether a proxy says that it brought the request.
+    pub is_forwarded: bool,
     /// Whether the client would like to ask more on this connection.
     pub keep_alive: bool,
     /// Whether it is HTTP/1.0, whose clients must be told that the connection is kept.
@@ -30,6 +35,17 @@ pub struct Refused {
     pub status: &'static str,
     /// What is wrong and what to do, for a person.
     pub text: &'static str,
+}
+
+impl Refused {
+    /// Whose fault it probably is, for the log.
+    pub fn fault(&self) -> &'static str {
+        match *self {
+            BUSY => "the tracker's machine is overloaded",
+            TOO_SLOW => "probably a slow network, or somebody who is slow on purpose",
+            _ => "probably no BitTorrent client, or a scanner",
+        }
+    }
 }
 
 const fn refused(status: &'static str, text: &'static str) -> Refused {
@@ -150,6 +166,8 @@ pub fn parse(head: &[u8]) -> Result<Head, Refused> {
                 close |= trim(option).eq_ignore_ascii_case(b"close");
                 keep |= trim(option).eq_ignore_ascii_case(b"keep-alive");
             }
+        } else if FORWARDED.iter().any(|name| is(name)) {
+            parsed.is_forwarded = true;
         } else if is("host") {
             hosts += 1;
             let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
@@ -218,6 +236,7 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, Refused> {
         is_head,
         target: begin + skip..begin + target.len(),
         host: None,
+        is_forwarded: false,
         keep_alive: false,
         is_http_1_0,
     })
@@ -410,6 +429,20 @@ mod tests {
         BAD_HEADER
     );
     fails!(tls, "\u{16}\u{3}\u{1}\n\n", NOT_HTTP);
+
+    #[test]
+    fn a_proxy_is_noticed() {
+        for (header, is_forwarded) in [
+            ("X-Forwarded-For: 203.0.113.7", true),
+            ("forwarded: for=203.0.113.7", true),
+            ("X-Real-IP: 203.0.113.7", true),
+            ("Via: 1.1 proxy", true),
+            ("Accept: */*", false),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+            assert_eq!(parse(head.as_bytes()).unwrap().is_forwarded, is_forwarded);
+        }
+    }
 
     #[test]
     fn the_beginning_tells_early() {

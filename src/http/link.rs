@@ -1,4 +1,4 @@
-//! The gate's way to tiny_http: a few kept connections to its listener on loopback, and the
+//! The gate's way to tiny_http: a few kept connections (see `channel.rs`), and the
 //! exchange of one request and one answer over them.
 //!
 //! tiny_http hands out requests from all of its connections by one queue. A thread of the gate
@@ -123,11 +123,7 @@ impl Links {
                 serve(request);
                 return Ok(());
             }
-            match request.body_length() {
-                None | Some(0) => drop(request.respond(Response::empty(StatusCode(403)))),
-                // Dropping it would allocate as much as its header says, and answering drops it.
-                Some(_) => std::mem::forget(request),
-            }
+            discard(request);
         }
         Err(ErrorKind::TimedOut.into())
     }
@@ -192,6 +188,21 @@ impl Links {
         let (door, listener) = Door::open()?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(Kept::new(server));
+        let links = self.open_links(&door, &server, pool.generation);
+        // However that went: a tiny_http that is given up must not go on accepting.
+        close_the_door(&server.0, &door);
+        let links = links?;
+        pool.alive = links.len();
+        pool.idle = links;
+        Ok(())
+    }
+
+    fn open_links(
+        &self,
+        door: &Door,
+        server: &Arc<Kept>,
+        generation: u64,
+    ) -> io::Result<Vec<Link>> {
         let mut links = Vec::with_capacity(self.count);
         for _ in 0..self.count {
             let stream = door.connect()?;
@@ -199,18 +210,15 @@ impl Links {
             stream.set_write_timeout(Some(PATIENCE))?;
             let mut link = Link {
                 stream,
-                server: Arc::clone(&server),
-                generation: pool.generation,
+                server: Arc::clone(server),
+                generation,
             };
             // tiny_http's pool may leave one of several connections that come at once without a
             // thread. After a first request a connection has one for good.
             self.prime(&mut link)?;
             links.push(link);
         }
-        close_the_door(&server.0, &door);
-        pool.alive = links.len();
-        pool.idle = links;
-        Ok(())
+        Ok(links)
     }
 
     fn prime(&self, link: &mut Link) -> io::Result<()> {
@@ -248,8 +256,18 @@ fn close_the_door(server: &Server, door: &Door) {
     while let Some(left) = PAUSE.checked_sub(begin.elapsed()) {
         match server.recv_timeout(left) {
             Err(_) => return,
-            Ok(request) => std::mem::forget(request),
+            Ok(None) => {}
+            Ok(Some(request)) => discard(request),
         }
+    }
+}
+
+/// Gets rid of a request that is not the gate's, or that nobody waits for.
+pub fn discard(request: Request) {
+    match request.body_length() {
+        None | Some(0) => drop(request.respond(Response::empty(StatusCode(403)))),
+        // Dropping it would allocate as much as its header says, and answering drops it.
+        Some(_) => std::mem::forget(request),
     }
 }
 

@@ -38,18 +38,32 @@ pub fn open(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed>
 }
 
 fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, Failed> {
-    let is_covered = |ip: &IpAddr, by: IpAddr| by.is_unspecified() && by.is_ipv6() == ip.is_ipv6();
     let any = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
     if any.iter().all(|any| addresses.contains(any)) {
         return open_all(port);
     }
+    let is_covered = |ip: &IpAddr, by: &IpAddr| by.is_unspecified() && by.is_ipv6() == ip.is_ipv6();
     let mut listeners = Vec::new();
+    // The wildcards first, since they may cover others.
+    let mut addresses = addresses.to_vec();
+    addresses.sort_by_key(|ip| !ip.is_unspecified());
     for (i, ip) in addresses.iter().enumerate() {
-        let mut others = addresses.iter().filter(|other| *other != ip);
-        if addresses[..i].contains(ip) || others.any(|other| is_covered(ip, *other)) {
+        let mut before = addresses[..i].iter();
+        if before.any(|other| other == ip || is_covered(ip, other)) {
             continue;
         }
-        let listener = listen(*ip, port)?;
+        let listener = match listen(*ip, port) {
+            // On Linux, :: may have it.
+            Err(failed)
+                if failed.error.kind() == ErrorKind::AddrInUse
+                    && ip.is_ipv4()
+                    && addresses[0] == any[0]
+                    && takes_ipv4(&listeners[0], port) =>
+            {
+                continue;
+            }
+            opened => opened?,
+        };
         if port == 0 {
             port = port_of(&listener)?;
         }
@@ -62,7 +76,7 @@ fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, F
 /// each where it has not (Windows), by IPv4 alone where there is no IPv6.
 fn open_all(port: u16) -> Result<Vec<TcpListener>, Failed> {
     let ipv6 = match listen(Ipv6Addr::UNSPECIFIED.into(), port) {
-        Err(failed) if failed.error.kind() != ErrorKind::AddrInUse => {
+        Err(failed) if lacks_family(&failed.error) => {
             return Ok(vec![listen(Ipv4Addr::UNSPECIFIED.into(), port)?]);
         }
         opened => opened?,
@@ -77,9 +91,17 @@ fn open_all(port: u16) -> Result<Vec<TcpListener>, Failed> {
                 false => Err(failed),
             }
         }
-        // A machine without IPv4.
-        Err(_) => Ok(vec![ipv6]),
+        Err(failed) if lacks_family(&failed.error) => Ok(vec![ipv6]),
+        Err(failed) => Err(failed),
     }
+}
+
+/// Whether the error says that this machine does not speak IPv6, or not IPv4.
+fn lacks_family(error: &io::Error) -> bool {
+    /// `EAFNOSUPPORT` of Linux, of the BSDs with macOS, and of Windows; std has no name for it.
+    const NO_FAMILY: [i32; 3] = [97, 47, 10047];
+    let kinds = [ErrorKind::AddrNotAvailable, ErrorKind::Unsupported];
+    kinds.contains(&error.kind()) || error.raw_os_error().is_some_and(|e| NO_FAMILY.contains(&e))
 }
 
 /// Whether an IPv6 listener gets IPv4 connections too. Found out by trying, since std has no
@@ -191,7 +213,7 @@ mod tests {
         ] {
             assert_eq!(open(&ips(addresses), 0).unwrap().len(), 1, "{addresses}");
         }
-        for addresses in [":: 0.0.0.0", "0.0.0.0 ::"] {
+        for addresses in [":: 0.0.0.0", "0.0.0.0 ::", ":: 127.0.0.1", "127.0.0.1 ::"] {
             open(&ips(addresses), 0).unwrap();
         }
     }

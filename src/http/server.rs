@@ -35,6 +35,8 @@ struct Visitor<'a> {
     local: SocketAddr,
     /// The `Host` that they asked for, if it was a decent one.
     host: Option<&'a str>,
+    /// Whether a proxy has brought it.
+    is_forwarded: bool,
 }
 
 /// A status and a body of plain text, or of bencoding, which goes by the same type.
@@ -109,8 +111,13 @@ impl Server {
             local: visitor.local.ip(),
         };
         let mut body = Vec::with_capacity(512);
-        let handled = read(query.as_bytes(), path).and_then(|(announce, form)| {
-            let mut reply = Reply::default();
+        let mut reply = Reply::default();
+        let handled = read(query.as_bytes(), path).and_then(|(mut announce, form)| {
+            if visitor.is_forwarded {
+                // Whoever it is, it is not who is at the other end of the connection, whose
+                // claims would be believed.
+                (announce.ip, announce.ipv4, announce.ipv6) = (None, None, None);
+            }
             let now = self.began.elapsed();
             self.tracker.handle(&announce, now, &mut reply)?;
             write_reply(&reply, form, &mut body);
@@ -118,6 +125,7 @@ impl Server {
             Ok(())
         });
         if let Err(refusal) = handled {
+            report::ended(&self.log, &reply.ended);
             report::refused(&self.log, visitor.source, &refusal);
             body.clear();
             write_refusal(&refusal, &mut body);
@@ -134,8 +142,10 @@ impl Server {
         match hashes {
             Ok(hashes) => {
                 let now = self.began.elapsed();
-                let counts = self.tracker.scrape(hashes.iter().copied(), now);
+                let mut ended = Vec::new();
+                let counts = self.tracker.scrape(hashes.iter().copied(), now, &mut ended);
                 scrape::write(&hashes, &counts, &mut body);
+                report::ended(&self.log, &ended);
             }
             Err(refusal) => {
                 report::refused(&self.log, visitor.source, &refusal);
@@ -155,12 +165,14 @@ fn not_found(visitor: &Visitor<'_>) -> String {
     )
 }
 
-/// Reads the gate's second header: source, local address and port, host or nothing.
+/// Reads the gate's second header: source, local address and port, whether it was forwarded, host
+/// or nothing.
 fn visitor(request: &Request) -> Option<Visitor<'_>> {
     let mut words = request.headers().get(1)?.value.as_str().split(' ');
     Some(Visitor {
         source: words.next()?.parse().ok()?,
         local: words.next()?.parse().ok()?,
+        is_forwarded: words.next()? == "forwarded",
         host: words.next().filter(|host| !host.is_empty()),
     })
 }

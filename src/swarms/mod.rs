@@ -4,6 +4,7 @@
 //! the same however many peers are stored, save that the table behind the index now and then
 //! doubles.
 
+mod crowding;
 mod peers;
 mod random;
 mod swarm;
@@ -11,8 +12,9 @@ mod swarm;
 #[cfg(test)]
 mod tests;
 
-use crate::address::Reach;
+use crate::address::{Neighbour, Reach};
 use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
+use crowding::Crowding;
 use peers::{Moment, Peers, Slot};
 use random::Random;
 use std::collections::HashMap;
@@ -29,6 +31,28 @@ pub struct Counts {
     pub leechers: u32,
     /// Leechers that became seeders since the swarm began.
     pub downloaded: u32,
+}
+
+/// What the state takes at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Peers in all, and so swarms too: each has one.
+    pub peers: u32,
+    /// Peers of one neighbour in all.
+    pub per_neighbour: u32,
+    /// Peers of one neighbour in one swarm.
+    pub per_neighbour_in_swarm: u32,
+}
+
+/// Which bound a newcomer met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Full {
+    /// There are as many peers as there may be.
+    Store,
+    /// The newcomer's neighbour has as many as it may have.
+    Neighbour,
+    /// It has as many as it may have in this swarm.
+    NeighbourInSwarm,
 }
 
 /// A peer as it announces itself.
@@ -69,6 +93,8 @@ pub struct Selection {
 pub struct Swarms {
     /// Tenths of a second of silence that a peer survives.
     life: u32,
+    bounds: Bounds,
+    crowding: Crowding,
     by_info_hash: HashMap<InfoHash, u32>,
     swarms: Vec<Swarm>,
     /// Indices of `swarms` that are not in use.
@@ -82,9 +108,11 @@ pub struct Swarms {
 impl Swarms {
     /// No swarms. A peer is forgotten when it has been silent for longer than `life`; `seed`
     /// decides which peers are picked.
-    pub fn new(life: Duration, seed: u64) -> Swarms {
+    pub fn new(life: Duration, bounds: Bounds, seed: u64) -> Swarms {
         Swarms {
             life: (life.as_millis() / 100) as u32,
+            bounds,
+            crowding: Crowding::new(),
             by_info_hash: HashMap::new(),
             swarms: Vec::new(),
             unused: Vec::new(),
@@ -125,33 +153,62 @@ impl Swarms {
     }
 
     /// Stores a peer, or what is new of it. Returns whether it is the first of its swarm.
-    pub fn put(&mut self, info_hash: InfoHash, peer: &Present, now: Duration) -> bool {
+    ///
+    /// A newcomer for whom there is no room changes nothing. It is refused, and nobody makes room
+    /// for it: who fills the store would otherwise empty it of everybody else.
+    pub fn put(
+        &mut self,
+        info_hash: InfoHash,
+        peer: &Present,
+        now: Duration,
+    ) -> Result<bool, Full> {
         self.put_at(info_hash, peer, Moment::new(now))
     }
 
-    fn put_at(&mut self, info_hash: InfoHash, peer: &Present, now: Moment) -> bool {
+    fn put_at(&mut self, info_hash: InfoHash, peer: &Present, now: Moment) -> Result<bool, Full> {
         let key = GroupKey::of(peer.endpoint.ip, peer.is_seeder);
-        let (swarm, is_first) = match self.by_info_hash.get(&info_hash) {
-            Some(&swarm) => (swarm, false),
-            None => (self.begin(info_hash), true),
-        };
+        if let Some(slot) = self.find(info_hash, peer.endpoint) {
+            self.update(slot, key, peer, now);
+            return Ok(false);
+        }
+        let known = self.by_info_hash.get(&info_hash).copied();
+        let neighbour = Neighbour::of(peer.endpoint.ip);
+        self.check_room(known, neighbour)?;
+        let swarm = known.unwrap_or_else(|| self.begin(info_hash));
         let fingerprint = self.index.fingerprint(swarm, peer.endpoint);
-        if let Some(slot) = self.index.get(fingerprint) {
-            if self.is_at(slot, swarm, peer.endpoint) {
-                self.update(slot, key, peer, now);
-                return is_first;
-            }
+        if let Some(other) = self.index.get(fingerprint) {
             // Another peer has the same 64-bit fingerprint. That takes 2^32 peers to expect, and
             // cannot be brought about, the hash being keyed. The other makes room, and is back
             // with its next announce. This swarm may have ended with it, so begin anew.
-            self.forget(slot);
-            return self.put_at(info_hash, peer, now) || is_first;
+            self.forget(other);
+            return Ok(self.put_at(info_hash, peer, now)? || known.is_none());
         }
         let slot = self.peers.next_slot();
         let place = self.swarms[swarm as usize].add(key, peer.endpoint, slot);
         self.peers.add(peer.peer_id, swarm, key, place, now);
         self.index.insert(fingerprint, slot);
-        is_first
+        if let Some(neighbour) = neighbour {
+            self.crowding.add(swarm, neighbour);
+        }
+        Ok(known.is_none())
+    }
+
+    /// Whether one more peer of `neighbour` may come, into a swarm that is known or a new one.
+    fn check_room(&self, swarm: Option<u32>, neighbour: Option<Neighbour>) -> Result<(), Full> {
+        if self.peers.len() >= self.bounds.peers {
+            return Err(Full::Store);
+        }
+        let Some(neighbour) = neighbour else {
+            return Ok(());
+        };
+        if self.crowding.in_all(neighbour) >= self.bounds.per_neighbour {
+            return Err(Full::Neighbour);
+        }
+        let in_swarm = swarm.map_or(0, |swarm| self.crowding.in_swarm(swarm, neighbour));
+        if in_swarm >= self.bounds.per_neighbour_in_swarm {
+            return Err(Full::NeighbourInSwarm);
+        }
+        Ok(())
     }
 
     /// Forgets a peer, if `peer_id` is `None` or its peer id. Returns the swarm that this ended.
@@ -345,13 +402,13 @@ impl Swarms {
 
     /// Removes a peer from everywhere. Returns its swarm if it was the last one there.
     fn forget(&mut self, slot: Slot) -> Option<InfoHash> {
-        let fingerprint = {
-            let swarm = self.peers.get(slot).swarm;
-            self.index.fingerprint(swarm, self.endpoint(slot))
-        };
-        self.index.remove(fingerprint);
         let peer = self.peers.get(slot);
         let (key, place, swarm) = (peer.key, peer.place, peer.swarm);
+        let endpoint = self.endpoint(slot);
+        self.index.remove(self.index.fingerprint(swarm, endpoint));
+        if let Some(neighbour) = Neighbour::of(endpoint.ip) {
+            self.crowding.remove(swarm, neighbour);
+        }
         self.leave_group(swarm as usize, key, place);
         self.peers.remove(slot);
         if !self.swarms[swarm as usize].is_empty() {
@@ -373,6 +430,7 @@ impl Swarms {
         self.unused = Vec::new();
         self.peers = Peers::new();
         self.index.clear();
+        self.crowding = Crowding::new();
     }
 }
 

@@ -7,6 +7,12 @@ use std::net::IpAddr;
 
 const LIFE: Duration = Duration::from_secs(432);
 
+const BOUNDS: Bounds = Bounds {
+    peers: 100_000,
+    per_neighbour: 10_000,
+    per_neighbour_in_swarm: 5_000,
+};
+
 fn endpoint(text: &str, port: u16) -> Endpoint {
     let ip = text.parse().unwrap();
     Endpoint { ip, port }
@@ -58,16 +64,22 @@ fn picked(swarms: &mut Swarms, n: u8, selection: &Selection, now: Duration) -> V
 
 #[test]
 fn a_peer_is_its_address_and_port_not_its_peer_id() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 6881);
-    assert!(swarms.put(hash(1), &at(here), secs(0)));
+    assert_eq!(swarms.put(hash(1), &at(here), secs(0)), Ok(true));
     let renamed = Present {
         peer_id: PeerId(*b"another peer id 2026"),
         ..at(here)
     };
-    assert!(!swarms.put(hash(1), &renamed, secs(1)));
-    assert!(!swarms.put(hash(1), &at(endpoint("192.0.2.1", 6882)), secs(1)));
-    assert!(!swarms.put(hash(1), &at(endpoint("2001:db8::1", 6881)), secs(1)));
+    assert_eq!(swarms.put(hash(1), &renamed, secs(1)), Ok(false));
+    assert_eq!(
+        swarms.put(hash(1), &at(endpoint("192.0.2.1", 6882)), secs(1)),
+        Ok(false)
+    );
+    assert_eq!(
+        swarms.put(hash(1), &at(endpoint("2001:db8::1", 6881)), secs(1)),
+        Ok(false)
+    );
     assert_eq!(swarms.counts(hash(1)).leechers, 3);
     let mut peers = Vec::new();
     let selection = Selection {
@@ -80,10 +92,10 @@ fn a_peer_is_its_address_and_port_not_its_peer_id() {
 
 #[test]
 fn a_peer_of_two_swarms_is_two_peers() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 6881);
-    swarms.put(hash(1), &at(here), secs(0));
-    swarms.put(hash(2), &seeding(here), secs(0));
+    swarms.put(hash(1), &at(here), secs(0)).unwrap();
+    swarms.put(hash(2), &seeding(here), secs(0)).unwrap();
     swarms.remove(hash(1), here, None);
     assert_eq!(
         (swarms.swarm_count(), swarms.counts(hash(2)).seeders),
@@ -93,10 +105,10 @@ fn a_peer_of_two_swarms_is_two_peers() {
 
 #[test]
 fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let (old, new) = (endpoint("192.0.2.1", 1), endpoint("192.0.2.2", 2));
-    swarms.put(hash(1), &at(old), secs(1_000));
-    swarms.put(hash(1), &at(new), secs(1_100));
+    swarms.put(hash(1), &at(old), secs(1_000)).unwrap();
+    swarms.put(hash(1), &at(new), secs(1_100)).unwrap();
     let mut ended = Vec::new();
     swarms.sweep(secs(1_432), 9, &mut ended);
     assert_eq!(swarms.counts(hash(1)).leechers, 2);
@@ -115,19 +127,23 @@ fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
 
 #[test]
 fn an_announce_begins_a_new_life() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 1);
     for now in (0..4_000).step_by(400) {
         swarms.sweep(secs(now), 9, &mut Vec::new());
-        assert_eq!(swarms.put(hash(1), &at(here), secs(now)), now == 0);
+        assert_eq!(swarms.put(hash(1), &at(here), secs(now)), Ok(now == 0));
     }
 }
 
 #[test]
 fn an_announce_that_waited_for_the_lock_does_not_turn_time_back() {
-    let mut swarms = Swarms::new(LIFE, 1);
-    swarms.put(hash(1), &at(endpoint("192.0.2.1", 1)), secs(1_000));
-    swarms.put(hash(1), &at(endpoint("192.0.2.2", 2)), secs(999));
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
+    swarms
+        .put(hash(1), &at(endpoint("192.0.2.1", 1)), secs(1_000))
+        .unwrap();
+    swarms
+        .put(hash(1), &at(endpoint("192.0.2.2", 2)), secs(999))
+        .unwrap();
     swarms.sweep(secs(1_432), 9, &mut Vec::new());
     assert_eq!(swarms.counts(hash(1)).leechers, 2);
     swarms.sweep(secs(1_433), 9, &mut Vec::new());
@@ -136,12 +152,14 @@ fn an_announce_that_waited_for_the_lock_does_not_turn_time_back() {
 
 #[test]
 fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     for port in 1..=1_000 {
-        swarms.put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0));
+        swarms
+            .put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0))
+            .unwrap();
     }
     let alive = endpoint("192.0.2.2", 1);
-    swarms.put(hash(1), &at(alive), secs(400));
+    swarms.put(hash(1), &at(alive), secs(400)).unwrap();
     swarms.sweep(secs(500), 10, &mut Vec::new());
     assert_eq!(swarms.peer_count(), 991);
     let asker = endpoint("192.0.2.3", 1);
@@ -157,14 +175,14 @@ fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
 
 #[test]
 fn completed_counts_once_when_a_known_leecher_becomes_a_seeder() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let (here, there) = (endpoint("192.0.2.1", 1), endpoint("192.0.2.2", 1));
     let completed = |endpoint| Present {
         completed: true,
         ..seeding(endpoint)
     };
     let mut step = |present: Present| {
-        swarms.put(hash(1), &present, secs(1));
+        swarms.put(hash(1), &present, secs(1)).unwrap();
         let counts = swarms.counts(hash(1));
         (counts.seeders, counts.leechers, counts.downloaded)
     };
@@ -184,10 +202,14 @@ fn completed_counts_once_when_a_known_leecher_becomes_a_seeder() {
 
 #[test]
 fn own_family_first_then_the_other_under_one_cap() {
-    let mut swarms = Swarms::new(LIFE, 1);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     for port in 1..=5 {
-        swarms.put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0));
-        swarms.put(hash(1), &at(endpoint("2001:db8::1", port)), secs(0));
+        swarms
+            .put(hash(1), &at(endpoint("192.0.2.1", port)), secs(0))
+            .unwrap();
+        swarms
+            .put(hash(1), &at(endpoint("2001:db8::1", port)), secs(0))
+            .unwrap();
     }
     for (asker, own_is_ipv6) in [("192.0.2.9", false), ("2001:db8::9", true)] {
         for most in [0, 3, 5, 8, 30] {
@@ -200,14 +222,68 @@ fn own_family_first_then_the_other_under_one_cap() {
 }
 
 #[test]
+fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
+    let bounds = Bounds {
+        peers: 10,
+        per_neighbour: 6,
+        per_neighbour_in_swarm: 3,
+    };
+    let mut swarms = Swarms::new(LIFE, bounds, 1);
+    let crowd = |address: &str, port| at(endpoint(address, port));
+    for swarm in 1..=2 {
+        for port in 1..=3 {
+            swarms
+                .put(hash(swarm), &crowd("192.0.2.1", port), secs(0))
+                .unwrap();
+        }
+    }
+    let mut put = |swarm, address, port| swarms.put(hash(swarm), &crowd(address, port), secs(1));
+    assert_eq!(put(1, "192.0.2.1", 4), Err(Full::Neighbour));
+    assert_eq!(put(3, "192.0.2.1", 4), Err(Full::Neighbour));
+    assert_eq!(put(1, "192.0.2.1", 3), Ok(false), "known");
+    assert_eq!(put(3, "2001:db8::1", 1), Ok(true), "another neighbour");
+    assert_eq!(put(3, "2001:db8::2", 1), Ok(false));
+    assert_eq!(put(3, "2001:db8::3", 1), Ok(false));
+    assert_eq!(put(3, "2001:db8::4", 1), Err(Full::NeighbourInSwarm));
+    assert_eq!(put(4, "127.0.0.1", 1), Ok(true), "the tenth");
+    assert_eq!(put(4, "127.0.0.1", 2), Err(Full::Store));
+    assert_eq!(put(5, "127.0.0.1", 2), Err(Full::Store));
+    assert_eq!(swarms.swarm_count(), 4, "no empty swarm is left behind");
+    swarms.remove(hash(1), endpoint("192.0.2.1", 1), None);
+    let again = swarms.put(hash(1), &crowd("192.0.2.1", 4), secs(1));
+    assert_eq!(again, Ok(false), "a place was given back");
+    check_that_it_all_fits_together(&swarms);
+}
+
+#[test]
+fn this_machine_is_not_bounded() {
+    let bounds = Bounds {
+        per_neighbour: 1,
+        per_neighbour_in_swarm: 1,
+        ..BOUNDS
+    };
+    let mut swarms = Swarms::new(LIFE, bounds, 1);
+    for port in 1..=100 {
+        swarms
+            .put(hash(1), &at(endpoint("127.0.0.1", port)), secs(0))
+            .unwrap();
+        swarms
+            .put(hash(1), &at(endpoint("::1", port)), secs(0))
+            .unwrap();
+    }
+}
+
+#[test]
 fn a_collision_of_fingerprints_costs_the_older_peer_its_place_and_nothing_else() {
     for mask in [0, 1, 15] {
-        let mut swarms = Swarms::new(LIFE, 1);
+        let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
         swarms.index.mask = mask;
         for round in 0..50 {
             for n in 0..4 {
                 let peer = at(endpoint("192.0.2.1", 1 + (round * 7 + n) % 20));
-                swarms.put(hash(n as u8), &peer, secs(u64::from(round)));
+                swarms
+                    .put(hash(n as u8), &peer, secs(u64::from(round)))
+                    .unwrap();
                 check_that_it_all_fits_together(&swarms);
                 assert!(swarms.counts(hash(n as u8)).leechers >= 1);
             }
@@ -220,12 +296,12 @@ fn a_collision_of_fingerprints_costs_the_older_peer_its_place_and_nothing_else()
 /// as any. 98 degrees of freedom: 147.0 is exceeded once in a thousand times.
 #[test]
 fn selection_is_uniform() {
-    let mut swarms = Swarms::new(LIFE, 2026);
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 2026);
     for port in 1..=100 {
         let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
         let peer = endpoint(ip, port);
         let present = [at(peer), seeding(peer)][usize::from(port % 3 == 0)];
-        swarms.put(hash(1), &present, secs(0));
+        swarms.put(hash(1), &present, secs(0)).unwrap();
     }
     let asker = endpoint("192.0.2.1", 50);
     for most in [1, 30, 60] {
@@ -373,7 +449,7 @@ proptest! {
         flags in any::<[bool; 5]>(),
         most in 0..40_usize,
     ) {
-        let mut swarms = Swarms::new(LIFE, 3);
+        let mut swarms = Swarms::new(LIFE, BOUNDS, 3);
         let mut model = Model::default();
         let mut now = Duration::ZERO;
         for (i, step) in steps.iter().enumerate() {
@@ -382,7 +458,7 @@ proptest! {
                 Step::Put { swarm, who: n, is_seeder, completed } => {
                     let present = Present { is_seeder, completed, ..at(who(n)) };
                     let was_there = swarms.by_info_hash.contains_key(&hash(swarm));
-                    prop_assert_eq!(swarms.put(hash(swarm), &present, now), !was_there);
+                    prop_assert_eq!(swarms.put(hash(swarm), &present, now), Ok(!was_there));
                 }
                 Step::Leave { swarm, who: n } => {
                     swarms.remove(hash(swarm), who(n), None);

@@ -14,6 +14,11 @@ fn tracker_with(resolve: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -
     let settings = Settings {
         interval: INTERVAL,
         numwant: 30,
+        bounds: Bounds {
+            peers: 1_000_000,
+            per_neighbour: 20_000,
+            per_neighbour_in_swarm: 200,
+        },
     };
     Tracker::with_names(settings, Names::new(resolve))
 }
@@ -149,6 +154,20 @@ fn numwant_is_honoured_below_the_cap_and_capped_above() {
         assert_eq!(reply.peers.len(), expected, "{numwant:?}");
         assert_eq!(reply.leechers, 100);
     }
+}
+
+#[test]
+fn at_a_bound_the_reason_is_said() {
+    let tracker = tracker();
+    for port in 1..=200 {
+        ask(&tracker, &from("203.0.113.1", "198.51.100.1", port));
+    }
+    let mut reply = Reply::default();
+    let mut asking = from("203.0.113.1", "198.51.100.1", 201);
+    let refused = tracker.handle(&asking, Duration::from_secs(1), &mut reply);
+    assert_eq!(refused, Err(Refusal::TooManyOfAddressInTorrent));
+    asking.port = 200;
+    assert_eq!(ask(&tracker, &asking).leechers, 200, "the known are not");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The connection id of BEP 15: proof that a client receives what is sent to its address.
 //!
-//! The attack: an announce of 98 bytes is answered with up to 20 + 200 * 18 bytes, so who puts a
+//! The attack: an announce of 98 bytes is answered with up to 20 + 70 * 18 bytes, so who puts a
 //! stranger's address on the envelope could have the tracker flood the stranger, and could
 //! announce in its name. The defence: an announce counts only with an id that went to the address
 //! before, in an answer no longer than the question.

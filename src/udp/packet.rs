@@ -98,8 +98,9 @@ pub fn read_announce(bytes: &[u8; ANNOUNCE_LENGTH], source: IpAddr, local: IpAdd
         numwant: u32::try_from(numwant).ok(),
         wants_peer_ids: false,
         wants_both_families: false,
-        // All zeros say nothing: the ordinary case.
-        ip: (!ip.is_unspecified()).then_some(Claim {
+        // All zeros say nothing: the ordinary case. Over IPv6 the field has no meaning, and an
+        // answer could not show the peers of an IPv4 address.
+        ip: (!ip.is_unspecified() && source.is_ipv4()).then_some(Claim {
             host: Host::Address(ip.into()),
             port: None,
         }),

@@ -118,7 +118,7 @@ impl Server {
             // before, and that a packet was too long (for which std has no name).
             ErrorKind::ConnectionReset | ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
             ErrorKind::Interrupted => {}
-            _ if cfg!(windows) && error.raw_os_error() == Some(WSAEMSGSIZE) => {}
+            _ if cfg!(windows) && WINDOWS_PACKET_ERRORS.contains(&error.raw_os_error()) => {}
             _ => {
                 let text = format_args!("UDP packets cannot be received: {error}");
                 self.log.line(About::Always, text);
@@ -171,6 +171,7 @@ impl Server {
                         report::announced(&self.log, &announce, reply);
                     }
                     Err(refusal) => {
+                        report::ended(&self.log, &reply.ended);
                         report::refused(&self.log, source, &refusal);
                         packet::write_error(transaction_id, &refusal.to_string(), answer);
                     }
@@ -181,8 +182,9 @@ impl Server {
                     // chunks_exact gives 20 bytes each.
                     InfoHash(hash.try_into().expect("20 bytes"))
                 });
-                let counts = self.tracker.scrape(hashes, now);
+                let counts = self.tracker.scrape(hashes, now, &mut reply.ended);
                 packet::write_scraped(transaction_id, counts.into_iter(), answer);
+                report::ended(&self.log, &reply.ended);
             }
             Action::Scrape(_) => {
                 let refusal = Refusal::ScrapeIsOff;
@@ -198,8 +200,8 @@ impl Server {
     }
 }
 
-/// `WSAEMSGSIZE` of winsock2.h.
-const WSAEMSGSIZE: i32 = 10040;
+/// `WSAEMSGSIZE` and `WSAENETRESET` (somebody's packet has expired on its way) of winsock2.h.
+const WINDOWS_PACKET_ERRORS: [Option<i32>; 2] = [Some(10040), Some(10052)];
 
 /// Which address of this machine leads to a client, remembered for its whole network: asking
 /// takes four system calls.

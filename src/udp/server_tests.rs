@@ -9,6 +9,11 @@ fn server(scrape: bool) -> Server {
     let settings = Settings {
         interval: Duration::from_secs(240),
         numwant: 200,
+        bounds: crate::swarms::Bounds {
+            peers: 10_000_000,
+            per_neighbour: 20_000,
+            per_neighbour_in_swarm: 400,
+        },
     };
     Server {
         tracker: Arc::new(Tracker::new(settings)),

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::Command;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -192,5 +193,42 @@ fn five_hundred_drippers() {
         thread::sleep(Duration::from_millis(50));
     }
     drop(drippers);
+    victim.assert_unharmed();
+}
+
+/// More kept connections than threads, each of which asks again before it has waited for long
+/// enough to lose its place: they must not keep their threads for ever.
+#[test]
+fn kept_connections_that_ask_again_and_again() {
+    let victim = Victim::start();
+    let address = victim.address();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..140 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut connection = Connection::open(address);
+                    // Whether it is answered or closed is the same to it: it comes again.
+                    while !is_over.load(Ordering::Relaxed) {
+                        let request = b"GET / HTTP/1.1\r\n\r\n";
+                        let is_sent = connection.stream.write_all(request).is_ok();
+                        let answer = is_sent.then(|| connection.try_answer(true)).flatten();
+                        if answer.is_none_or(|a| a.header("Connection") == Some("close")) {
+                            break;
+                        }
+                        // The pace of the attackers.
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                }
+            });
+        }
+        let answered = std::panic::catch_unwind(|| {
+            for _ in 0..20 {
+                victim.assert_answers();
+            }
+        });
+        is_over.store(true, Ordering::Relaxed);
+        answered.unwrap();
+    });
     victim.assert_unharmed();
 }

@@ -109,6 +109,11 @@ fn filled(peers: u32, torrents: u32) -> Tracker {
     let tracker = Tracker::new(Settings {
         interval: INTERVAL,
         numwant: 30,
+        bounds: mayfly::swarms::Bounds {
+            peers: 10_000_000,
+            per_neighbour: 20_000,
+            per_neighbour_in_swarm: 200,
+        },
     });
     let mut reply = Reply::default();
     for n in 0..peers {

@@ -72,12 +72,12 @@ pub fn it_is_no_larger_than_promised(executable: &Executable) {
 /// Windows has no socket for both families unless it is asked for one.
 pub fn it_listens_on_every_address_of_both_families(executable: &Executable) {
     let tracker = executable.launch().start(&["-p", "0"]);
-    for ip in ["127.0.0.1", "::1"] {
+    for (ip, torrent) in [("127.0.0.1", 4), ("::1", 6)] {
         if ip == "::1" && !tools::has_ipv6() {
             continue;
         }
         let at = SocketAddr::new(ip.parse().unwrap(), tracker.port());
-        meet(at);
+        meet(at, torrent);
     }
     assert!(tracker.is_running(), "{}", tracker.report());
 }
@@ -91,17 +91,19 @@ pub fn two_peers_meet_over_http_and_udp(executable: &Executable) {
         tracker.expect_url(&format!("{scheme}://127.0.0.1:{port}/announce"));
     }
     assert_eq!(tracker.urls().len(), 2, "{}", tracker.report());
-    meet(([127, 0, 0, 1], port).into());
+    meet(([127, 0, 0, 1], port).into(), 1);
     assert!(tracker.is_running(), "{}", tracker.report());
 }
 
-/// A seeder announces by HTTP and a leecher by UDP; each is shown the other, once.
-fn meet(at: SocketAddr) {
+/// A seeder announces by HTTP and a leecher by UDP; each is shown the other, and nobody else. The
+/// torrent must be one that nobody has announced yet; its hash is this byte again and again.
+fn meet(at: SocketAddr, torrent: u8) {
     const SEEDER: u16 = 0x0101;
     const LEECHER: u16 = 0x0202;
+    let hash = format!("%{torrent:02x}").repeat(20);
     let by_http = || {
-        // TORRENT, which `announce_by_udp` has in bytes.
-        announce(at, &format!("{TORRENT}&port={SEEDER}&left=0"))
+        let query = format!("info_hash={hash}&peer_id={}&left=0", "a".repeat(20));
+        announce(at, &format!("{query}&port={SEEDER}"))
     };
     assert_eq!(by_http().shown(), [] as [String; 0]);
     let ip = match at.ip() {
@@ -109,14 +111,13 @@ fn meet(at: SocketAddr) {
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
     let expected = [&ip[..], &SEEDER.to_be_bytes()].concat();
-    assert_eq!(announce_by_udp(at, LEECHER), expected);
+    assert_eq!(announce_by_udp(at, torrent, LEECHER), expected);
     let expected = SocketAddr::new(at.ip(), LEECHER).to_string();
     assert_eq!(by_http().shown(), [expected]);
 }
 
 /// The peers in the answer to a leecher with this port.
-fn announce_by_udp(at: SocketAddr, port: u16) -> Vec<u8> {
-    const HASH: &[u8; 20] = b"\x124Vx\x9a\xbc\xde\xf1#Eg\x89\xab\xcd\xef\x124Vx\x9a";
+fn announce_by_udp(at: SocketAddr, torrent: u8, port: u16) -> Vec<u8> {
     let socket = UdpSocket::bind((at.ip(), 0)).expect("a free port");
     socket.connect(at).expect("an address");
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -128,7 +129,7 @@ fn announce_by_udp(at: SocketAddr, port: u16) -> Vec<u8> {
     };
     let connected = ask(b"\0\0\x04\x17\x27\x10\x19\x80\0\0\0\0tran");
     assert_eq!(connected[..8], *b"\0\0\0\0tran");
-    let mut packet = [&connected[8..], b"\0\0\0\x01tran", HASH].concat();
+    let mut packet = [&connected[8..], b"\0\0\0\x01tran", &[torrent; 20]].concat();
     packet.resize(98, 0);
     // Left, how many peers (-1: as the tracker likes), and the port.
     packet[71] = 1;
@@ -150,7 +151,7 @@ pub fn the_log_goes_to_a_file_and_can_be_followed(executable: &Executable) {
         // Each before the next one is asked for: it does not wait in a buffer.
         log.wait_for(&format!("127.0.0.1 port {port}:"));
     }
-    announce_by_udp(at, 14);
+    announce_by_udp(at, 1, 14);
     log.wait_for("127.0.0.1 port 14:");
     announce(at, "port=0");
     log.wait_for("refused");

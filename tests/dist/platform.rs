@@ -107,8 +107,7 @@ impl Platform {
         static COPYING: Mutex<()> = Mutex::new(());
         let _guard = COPYING.lock();
         let directory = workshop().join(self.name);
-        // An ordinary name, and not that of the package: people rename it.
-        let file = directory.join("mayfly.exe");
+        let file = directory.join(self.name);
         if file.exists() {
             return file;
         }
