@@ -29,6 +29,7 @@ macro_rules! checks_on {
             a_bad_option_exits_2_with_one_line
             a_port_in_use_exits_1_with_one_line
             help_is_that_of_the_native_executable
+            idle_connections_give_way
             it_is_no_larger_than_promised
             it_listens_on_every_address_of_both_families
             the_log_goes_to_a_file_and_can_be_followed

@@ -42,8 +42,8 @@ impl Refused {
     pub fn fault(&self) -> &'static str {
         match *self {
             BUSY => "the tracker's machine is overloaded",
-            TOO_SLOW => "probably a slow network, or somebody who is slow on purpose",
-            _ => "probably no BitTorrent client, or a scanner",
+            TOO_SLOW => "a slow network's fault, or of somebody who is slow on purpose",
+            _ => "the sender's fault, which is probably no BitTorrent client",
         }
     }
 }

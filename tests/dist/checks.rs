@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::platform::Executable;
-use crate::support::http::{PATIENCE, TORRENT, announce};
+use crate::support::http::{self, PATIENCE, TORRENT, announce};
 use crate::support::{Process, TempDir, tools};
 
 pub fn a_bad_option_exits_2_with_one_line(executable: &Executable) {
@@ -80,6 +80,18 @@ pub fn it_listens_on_every_address_of_both_families(executable: &Executable) {
         meet(at, torrent);
     }
     assert!(tracker.is_running(), "{}", tracker.report());
+}
+
+/// More idle connections than there are threads. Elsewhere than on Windows those are woken by
+/// being disconnected; there they have to look for it themselves.
+pub fn idle_connections_give_way(executable: &Executable) {
+    let tracker = executable.launch().start(&["-p", "0", "-b", "127.0.0.1"]);
+    let at = SocketAddr::from(([127, 0, 0, 1], tracker.port()));
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.extend((0..30).map(|_| http::Connection::open(at)));
+        http::assert_answers_within_a_second(at);
+    }
 }
 
 pub fn two_peers_meet_over_http_and_udp(executable: &Executable) {
