@@ -7,7 +7,7 @@
 use crate::address::{self, Reach};
 use crate::announce::{Announce, Claim, Ended, Endpoint, Event, Host, InfoHash, Refusal, Reply};
 use crate::names::Names;
-use crate::swarms::{Bounds, Counts, Full, Present, Selection, Swarms};
+use crate::swarms::{Bounds, Counts, Full, Present, Seat, Selection, Swarms};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -76,11 +76,13 @@ impl Tracker {
         let counts = {
             let mut swarms = self.lock();
             swarms.sweep(now, BURIALS, &mut reply.ended);
-            note(&mut swarms, announce, &asker, now, reply)?;
-            if announce.event != Event::Stopped {
-                swarms.pick(announce.info_hash, &selection, now, &mut reply.peers);
+            match note(&mut swarms, announce, &asker, now, reply)? {
+                Some(seat) => {
+                    swarms.pick(seat, &selection, now, &mut reply.peers);
+                    swarms.counts_at(seat)
+                }
+                None => swarms.counts(announce.info_hash),
             }
-            swarms.counts(announce.info_hash)
         };
 
         let Counts {
@@ -176,7 +178,7 @@ impl Tracker {
         let spare = usize::from(asker.other.is_some());
         let most = self.most_peers(announce);
         Selection {
-            asker: asker.main,
+            is_ipv6: asker.main.ip.is_ipv6(),
             only_leechers: announce.is_seeder,
             loopback: !is_remote
                 || Reach::of(local) != Reach::Loopback && address::leads_somewhere(reach, local),
@@ -222,39 +224,43 @@ fn new_swarms(settings: &Settings) -> Swarms {
     Swarms::new(life, settings.bounds, seed)
 }
 
-/// Stores or removes the asker.
+/// Stores or removes the asker. Returns where it was stored.
 fn note(
     swarms: &mut Swarms,
     announce: &Announce,
     asker: &Asker,
     now: Duration,
     reply: &mut Reply,
-) -> Result<(), Refusal> {
+) -> Result<Option<Seat>, Refusal> {
     let info_hash = announce.info_hash;
-    for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
-        if announce.event == Event::Stopped {
+    let present = |endpoint| Present {
+        endpoint,
+        peer_id: announce.peer_id,
+        is_seeder: announce.is_seeder,
+        completed: announce.event == Event::Completed,
+    };
+    let mut seat = None;
+    if announce.event == Event::Stopped {
+        for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
             reply.ended.extend(swarms.remove(info_hash, endpoint, None));
-            continue;
         }
-        let present = Present {
-            endpoint,
-            peer_id: announce.peer_id,
-            is_seeder: announce.is_seeder,
-            completed: announce.event == Event::Completed,
-        };
-        match swarms.put(info_hash, &present, now) {
-            Ok(is_first) => reply.is_first_peer |= is_first,
-            Err(full) if endpoint == asker.main => return Err(refusal(full)),
-            // It is stored once, which is enough to be found.
-            Err(_) => {}
-        }
+    } else {
+        let stored = swarms.put(info_hash, &present(asker.main), now);
+        let (main, is_first) = stored.map_err(refusal)?;
+        reply.is_first_peer = is_first;
+        seat = Some(main);
+    }
+    if let Some(other) = asker.other.filter(|_| seat.is_some()) {
+        // If there is no room for it, it is stored once, which is enough to be found.
+        let _ = swarms.put(info_hash, &present(other), now);
+        seat = swarms.seat(info_hash, asker.main);
     }
     // Before its name was resolved it was stored where it was seen.
     if let Some(before) = asker.moved_from {
         let ended = swarms.remove(info_hash, before, Some(announce.peer_id));
         reply.ended.extend(ended);
     }
-    Ok(())
+    Ok(seat)
 }
 
 fn refusal(full: Full) -> Refusal {

@@ -46,6 +46,11 @@ impl Member {
         }
     }
 
+    /// Some byte of it, for its being read.
+    pub fn touch(&self) -> u8 {
+        self.slot[0]
+    }
+
     /// Where the rest of what is known of it lies.
     pub fn slot(&self) -> Slot {
         u32::from_ne_bytes(self.slot)

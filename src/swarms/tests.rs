@@ -41,7 +41,7 @@ fn seeding(endpoint: Endpoint) -> Present {
 /// Everybody may be shown.
 fn all(asker: Endpoint, most: usize) -> Selection {
     Selection {
-        asker,
+        is_ipv6: asker.ip.is_ipv6(),
         only_leechers: false,
         loopback: true,
         loopback_as_own_family: false,
@@ -56,28 +56,46 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-fn picked(swarms: &mut Swarms, n: u8, selection: &Selection, now: Duration) -> Vec<Endpoint> {
+/// What of a `put` does not depend on where things lie.
+fn is_first(stored: Result<(Seat, bool), Full>) -> Result<bool, Full> {
+    stored.map(|(_, is_first)| is_first)
+}
+
+fn picked(
+    swarms: &mut Swarms,
+    n: u8,
+    asker: Endpoint,
+    selection: &Selection,
+    now: Duration,
+) -> Vec<Endpoint> {
     let mut peers = Vec::new();
-    swarms.pick(hash(n), selection, now, &mut peers);
+    if let Some(seat) = swarms.seat(hash(n), asker) {
+        swarms.pick(seat, selection, now, &mut peers);
+    }
     peers.into_iter().map(|peer| peer.endpoint).collect()
+}
+
+/// Picks among all.
+fn from_all(swarms: &mut Swarms, n: u8, asker: Endpoint, most: usize, now: u64) -> Vec<Endpoint> {
+    picked(swarms, n, asker, &all(asker, most), secs(now))
 }
 
 #[test]
 fn a_peer_is_its_address_and_port_not_its_peer_id() {
     let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 6881);
-    assert_eq!(swarms.put(hash(1), &at(here), secs(0)), Ok(true));
+    assert_eq!(is_first(swarms.put(hash(1), &at(here), secs(0))), Ok(true));
     let renamed = Present {
         peer_id: PeerId(*b"another peer id 2026"),
         ..at(here)
     };
-    assert_eq!(swarms.put(hash(1), &renamed, secs(1)), Ok(false));
+    assert_eq!(is_first(swarms.put(hash(1), &renamed, secs(1))), Ok(false));
     assert_eq!(
-        swarms.put(hash(1), &at(endpoint("192.0.2.1", 6882)), secs(1)),
+        is_first(swarms.put(hash(1), &at(endpoint("192.0.2.1", 6882)), secs(1))),
         Ok(false)
     );
     assert_eq!(
-        swarms.put(hash(1), &at(endpoint("2001:db8::1", 6881)), secs(1)),
+        is_first(swarms.put(hash(1), &at(endpoint("2001:db8::1", 6881)), secs(1))),
         Ok(false)
     );
     assert_eq!(swarms.counts(hash(1)).leechers, 3);
@@ -86,7 +104,8 @@ fn a_peer_is_its_address_and_port_not_its_peer_id() {
         with_peer_ids: true,
         ..all(endpoint("192.0.2.1", 6882), 1)
     };
-    swarms.pick(hash(1), &selection, secs(1), &mut peers);
+    let seat = swarms.seat(hash(1), endpoint("192.0.2.1", 6882)).unwrap();
+    swarms.pick(seat, &selection, secs(1), &mut peers);
     assert_eq!(peers[0].peer_id, renamed.peer_id);
 }
 
@@ -114,7 +133,7 @@ fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
     assert_eq!(swarms.counts(hash(1)).leechers, 2);
     swarms.sweep(secs(1_432) + Duration::from_millis(100), 9, &mut ended);
     assert_eq!(swarms.counts(hash(1)).leechers, 1);
-    assert_eq!(picked(&mut swarms, 1, &all(old, 9), secs(1_433)), [new]);
+    assert_eq!(from_all(&mut swarms, 1, old, 9, 1_433), [new]);
     assert!(ended.is_empty());
     swarms.sweep(secs(9_000), 9, &mut ended);
     let expected = Ended {
@@ -131,7 +150,10 @@ fn an_announce_begins_a_new_life() {
     let here = endpoint("192.0.2.1", 1);
     for now in (0..4_000).step_by(400) {
         swarms.sweep(secs(now), 9, &mut Vec::new());
-        assert_eq!(swarms.put(hash(1), &at(here), secs(now)), Ok(now == 0));
+        assert_eq!(
+            is_first(swarms.put(hash(1), &at(here), secs(now))),
+            Ok(now == 0)
+        );
     }
 }
 
@@ -164,13 +186,13 @@ fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
     assert_eq!(swarms.peer_count(), 991);
     let asker = endpoint("192.0.2.3", 1);
     for _ in 0..100 {
-        let peers = picked(&mut swarms, 1, &all(asker, 30), secs(500));
+        let peers = from_all(&mut swarms, 1, asker, 30, 500);
         assert!(peers.iter().all(|&peer| peer == alive), "{peers:?}");
     }
     for _ in 0..99 {
         swarms.sweep(secs(500), 10, &mut Vec::new());
     }
-    assert_eq!(picked(&mut swarms, 1, &all(asker, 30), secs(500)), [alive]);
+    assert_eq!(from_all(&mut swarms, 1, asker, 30, 500), [alive]);
 }
 
 #[test]
@@ -213,7 +235,7 @@ fn own_family_first_then_the_other_under_one_cap() {
     }
     for (asker, own_is_ipv6) in [("192.0.2.9", false), ("2001:db8::9", true)] {
         for most in [0, 3, 5, 8, 30] {
-            let peers = picked(&mut swarms, 1, &all(endpoint(asker, 9), most), secs(0));
+            let peers = from_all(&mut swarms, 1, endpoint(asker, 9), most, 0);
             assert_eq!(peers.len(), most.min(10));
             let first = &peers[..most.min(5)];
             assert!(first.iter().all(|peer| peer.ip.is_ipv6() == own_is_ipv6));
@@ -237,7 +259,8 @@ fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
                 .unwrap();
         }
     }
-    let mut put = |swarm, address, port| swarms.put(hash(swarm), &crowd(address, port), secs(1));
+    let mut put =
+        |swarm, address, port| is_first(swarms.put(hash(swarm), &crowd(address, port), secs(1)));
     assert_eq!(put(1, "192.0.2.1", 4), Err(Full::Neighbour));
     assert_eq!(put(3, "192.0.2.1", 4), Err(Full::Neighbour));
     assert_eq!(put(1, "192.0.2.1", 3), Ok(false), "known");
@@ -250,7 +273,7 @@ fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
     assert_eq!(put(5, "127.0.0.1", 2), Err(Full::Store));
     assert_eq!(swarms.swarm_count(), 4, "no empty swarm is left behind");
     swarms.remove(hash(1), endpoint("192.0.2.1", 1), None);
-    let again = swarms.put(hash(1), &crowd("192.0.2.1", 4), secs(1));
+    let again = is_first(swarms.put(hash(1), &crowd("192.0.2.1", 4), secs(1)));
     assert_eq!(again, Ok(false), "a place was given back");
     check_that_it_all_fits_together(&swarms);
 }
@@ -308,7 +331,7 @@ fn selection_is_uniform() {
         let mut counts = BTreeMap::new();
         let rounds = 40_000 / most;
         for _ in 0..rounds {
-            let peers = picked(&mut swarms, 1, &all(asker, most), secs(0));
+            let peers = from_all(&mut swarms, 1, asker, most, 0);
             assert_eq!(peers.len(), most);
             for peer in peers {
                 *counts.entry(peer.port).or_insert(0) += 1;
@@ -419,10 +442,10 @@ impl Model {
             .retain(|swarm, _| peers.keys().any(|(s, _)| s == swarm));
     }
 
-    fn visible(&self, swarm: u8, s: &Selection) -> Vec<Endpoint> {
+    fn visible(&self, swarm: u8, asker: Endpoint, s: &Selection) -> Vec<Endpoint> {
         let is_visible = |ip: IpAddr| match Reach::of(ip) {
             Reach::Loopback if s.loopback_as_own_family => s.loopback,
-            _ if !s.both_families && ip.is_ipv6() != s.asker.ip.is_ipv6() => false,
+            _ if !s.both_families && ip.is_ipv6() != s.is_ipv6 => false,
             Reach::Loopback => s.loopback,
             Reach::Lan => s.lan,
             Reach::Global => true,
@@ -431,7 +454,7 @@ impl Model {
             .iter()
             .filter(|((of, peer), (is_seeder, _))| {
                 *of == swarm
-                    && *peer != s.asker
+                    && *peer != asker
                     && is_visible(peer.ip)
                     && !(s.only_leechers && *is_seeder)
             })
@@ -458,7 +481,7 @@ proptest! {
                 Step::Put { swarm, who: n, is_seeder, completed } => {
                     let present = Present { is_seeder, completed, ..at(who(n)) };
                     let was_there = swarms.by_info_hash.contains_key(&hash(swarm));
-                    prop_assert_eq!(swarms.put(hash(swarm), &present, now), Ok(!was_there));
+                    prop_assert_eq!(is_first(swarms.put(hash(swarm), &present, now)), Ok(!was_there));
                 }
                 Step::Leave { swarm, who: n } => {
                     swarms.remove(hash(swarm), who(n), None);
@@ -482,7 +505,7 @@ proptest! {
             }
             let [only_leechers, loopback, loopback_as_own_family, lan, both_families] = flags;
             let selection = Selection {
-                asker: who(i),
+                is_ipv6: who(i).ip.is_ipv6(),
                 only_leechers,
                 loopback,
                 loopback_as_own_family,
@@ -491,8 +514,8 @@ proptest! {
                 most,
                 with_peer_ids: false,
             };
-            let mut got = picked(&mut swarms, 0, &selection, now);
-            let visible = model.visible(0, &selection);
+            let mut got = picked(&mut swarms, 0, who(i), &selection, now);
+            let visible = model.visible(0, who(i), &selection);
             prop_assert_eq!(got.len(), most.min(visible.len()));
             got.sort();
             prop_assert!(got.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", got);

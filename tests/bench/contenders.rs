@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 /// Torrents in the load: opentracker's Debian package serves only those in a file.
 pub const TORRENTS: u32 = 1_000;
 
+/// Ports that peers announce, so that there are 200,000 of them: of a tracker's announces, most
+/// are by peers that it knows.
+pub const FIRST_PORT: u32 = 10_000;
+pub const PORTS: u32 = 200;
+
 /// The info_hash of torrent `n`: lower-case letters and digits, so that it is the same in a URL.
 pub fn info_hash(n: u32) -> [u8; 20] {
     format!("benchmark{n:011}")

@@ -18,6 +18,13 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("--serve-udp-echo") => contenders::serve_udp_echo(),
         Some("--serve-tiny-http") => contenders::serve_tiny_http(),
+        Some("--udp-load") => {
+            let to = std::env::args()
+                .nth(2)
+                .and_then(|to| to.parse().ok())
+                .expect("an address");
+            println!("{:.0}", udp::answers_per_second(to, 5 * ROUND));
+        }
         Some("--measure-memory") => state::measure_memory(),
         // cargo bench passes --bench; a name after it selects sections.
         _ => bench(),

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::contenders::{TORRENTS, info_hash};
+use crate::contenders::{FIRST_PORT, PORTS, TORRENTS, info_hash};
 
 /// Bytes of an answer with 30 peers.
 pub const FULL_ANSWER: usize = 20 + 30 * 6;
@@ -77,7 +77,8 @@ impl Client {
             for (i, slot) in sent.iter_mut().enumerate() {
                 // The low bits find the slot, the others tell old answers from new.
                 let transaction = self.random() & !(WINDOW as u32 - 1) | i as u32;
-                let (torrent, port) = (self.random() % TORRENTS, 1024 + self.random() % 64_000);
+                let torrent = self.random() % TORRENTS;
+                let port = FIRST_PORT + self.random() % PORTS;
                 self.packet[12..16].copy_from_slice(&transaction.to_be_bytes());
                 self.packet[16..36].copy_from_slice(&info_hash(torrent));
                 self.packet[96..].copy_from_slice(&(port as u16).to_be_bytes());
