@@ -87,7 +87,10 @@ pub fn to_bytes(ip: IpAddr) -> [u8; 16] {
 
 /// The canonical address in 16 bytes that [`to_bytes`] made.
 pub fn from_bytes(bytes: [u8; 16]) -> IpAddr {
-    canonical(IpAddr::V6(Ipv6Addr::from(bytes)))
+    match bytes {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
+        _ => Ipv6Addr::from(bytes).into(),
+    }
 }
 
 #[cfg(test)]

@@ -91,10 +91,12 @@ impl Tracker {
             downloaded,
         } = counts;
         (reply.seeders, reply.leechers, reply.downloaded) = (seeders, leechers, downloaded);
-        show_loopback_peers_as_reached(announce, reply);
-        let limit = self.most_peers(announce);
-        leave_out_the_asker(announce, &asker, reply);
-        reply.peers.truncate(limit);
+        let is_rewritten = show_loopback_peers_as_reached(announce, reply);
+        // The one at its seat was not picked; only these could have brought it in again.
+        if is_rewritten || asker.other.is_some() || asker.moved_from.is_some() {
+            leave_out_the_asker(announce, &asker, reply);
+            reply.peers.truncate(self.most_peers(announce));
+        }
         Ok(())
     }
 
@@ -272,12 +274,13 @@ fn refusal(full: Full) -> Refusal {
 }
 
 /// A client on the tracker's own machine is stored as 127.0.0.1, which is of no use to others:
-/// for them it lives at the address by which they reached this machine.
-fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) {
+/// for them it lives at the address by which they reached this machine. Returns whether there was
+/// such a client.
+fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) -> bool {
     let peers = &mut reply.peers;
     let is_remote = Reach::of(announce.source) != Reach::Loopback;
     if !is_remote || !peers.iter().any(|peer| peer.endpoint.ip.is_loopback()) {
-        return;
+        return false;
     }
     let mut kept = 0;
     for i in 0..peers.len() {
@@ -293,6 +296,7 @@ fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) {
         }
     }
     peers.truncate(kept);
+    true
 }
 
 fn leave_out_the_asker(announce: &Announce, asker: &Asker, reply: &mut Reply) {

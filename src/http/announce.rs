@@ -117,12 +117,18 @@ pub fn write_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
 /// The peers of one address family, 6 or 18 bytes each, big-endian (BEP 23, BEP 7).
 fn write_compact(reply: &Reply, ipv6: bool, out: &mut Vec<u8>) {
     for peer in &reply.peers {
+        let [high, low] = peer.endpoint.port.to_be_bytes();
         match peer.endpoint.ip {
-            IpAddr::V4(ip) if !ipv6 => out.extend_from_slice(&ip.octets()),
-            IpAddr::V6(ip) if ipv6 => out.extend_from_slice(&ip.octets()),
-            _ => continue,
+            IpAddr::V4(ip) if !ipv6 => {
+                let [a, b, c, d] = ip.octets();
+                out.extend_from_slice(&[a, b, c, d, high, low]);
+            }
+            IpAddr::V6(ip) if ipv6 => {
+                out.extend_from_slice(&ip.octets());
+                out.extend_from_slice(&[high, low]);
+            }
+            _ => {}
         }
-        out.extend_from_slice(&peer.endpoint.port.to_be_bytes());
     }
 }
 

@@ -39,10 +39,14 @@ pub fn draw(random: &mut Random, total: u32, count: usize, drawn: &mut Vec<u32>)
         drawn.truncate(count);
         return;
     }
-    // So many that a number drawn at random is seldom one that was drawn before.
+    // So many that a number drawn at random is seldom one that was drawn before. Most often its
+    // bit says so; only if that is set, the others are looked through.
+    let mut bits = [0_u64; 16];
     while drawn.len() < count {
         let number = random.below(total);
-        if !drawn.contains(&number) {
+        let (word, bit) = (number as usize / 64 % bits.len(), 1 << (number % 64));
+        if bits[word] & bit == 0 || !drawn.contains(&number) {
+            bits[word] |= bit;
             drawn.push(number);
         }
     }

@@ -124,12 +124,18 @@ pub fn write_reply(transaction_id: u32, reply: &Reply, out: &mut Vec<u8>) {
     }
     let is_ipv6 = reply.external_ip.is_ipv6();
     for peer in &reply.peers {
+        let [high, low] = peer.endpoint.port.to_be_bytes();
         match peer.endpoint.ip {
-            IpAddr::V4(ip) if !is_ipv6 => out.extend_from_slice(&ip.octets()),
-            IpAddr::V6(ip) if is_ipv6 => out.extend_from_slice(&ip.octets()),
-            _ => continue,
+            IpAddr::V4(ip) if !is_ipv6 => {
+                let [a, b, c, d] = ip.octets();
+                out.extend_from_slice(&[a, b, c, d, high, low]);
+            }
+            IpAddr::V6(ip) if is_ipv6 => {
+                out.extend_from_slice(&ip.octets());
+                out.extend_from_slice(&[high, low]);
+            }
+            _ => {}
         }
-        out.extend_from_slice(&peer.endpoint.port.to_be_bytes());
     }
 }
 

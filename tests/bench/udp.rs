@@ -11,7 +11,7 @@ pub const FULL_ANSWER: usize = 20 + 30 * 6;
 
 /// Announces under way at a time, for each client. UDP has no other way to be told that it is
 /// too fast; with few enough, none is lost.
-const WINDOW: usize = 32;
+const WINDOW: usize = 64;
 /// Clients, each a thread with a socket.
 const CLIENTS: usize = 2;
 
