@@ -133,8 +133,8 @@ fn until_it_names_its_port(name: &'static str, command: &mut Command) -> Contend
     }
 }
 
-/// The role of a bare UDP echo: what std's sockets can do at most, with as many threads as mayfly
-/// has. It answers an announce with as many bytes as a full answer has.
+/// The role of a bare UDP echo: what std's sockets can do at most, with the number of threads that
+/// is best for it on two processors. It answers an announce with as many bytes as a full answer has.
 pub fn serve_udp_echo() -> ! {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     announce_port(socket.local_addr());
