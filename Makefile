@@ -42,7 +42,7 @@ windows: needs-windows ## dist/mayfly-VERSION-windows-x86_64.exe
 
 linux: needs-linux ## dist/mayfly-VERSION-linux-x86_64
 	@mkdir -p dist
-	$(call build,$(LINUX),)
+	$(call build,$(LINUX),-C link-arg=-Wl$(comma)-z$(comma)pack-relative-relocs)
 	cp $(CROSS)/$(LINUX)/release/mayfly dist/mayfly-$(VERSION)-linux-x86_64
 
 pi: needs-pi64 needs-pi32 ## dist/mayfly-VERSION-linux-aarch64 and -armv7, for the Raspberry Pi
