@@ -11,10 +11,11 @@ use super::connections::{Connections, Place};
 use super::head::{self, Head, Refused};
 use super::link::Links;
 use super::server::Server;
+use super::timed::{Timer, is_timeout, read_within, write_within};
 use crate::address;
 use crate::announce::Refusal;
 use crate::log::{About, Log};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,8 +65,6 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// How often the log says that connections were turned away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 const DRAIN_BYTES: usize = 256 * 1024;
-/// How often a reader on Windows looks whether it was evicted.
-const WINDOWS_SLICE: Duration = Duration::from_millis(50);
 /// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
 /// second figure, since all threads meet the same.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
@@ -402,87 +401,6 @@ struct Visitor<'a> {
     local: SocketAddr,
 }
 
-/// Remembers the timeouts of a connection: setting one is a system call.
-#[derive(Default)]
-struct Timer {
-    read: Duration,
-    write: Duration,
-}
-
-impl Timer {
-    fn set_read(&mut self, stream: &TcpStream, timeout: Duration) {
-        if self.read != timeout && stream.set_read_timeout(Some(timeout)).is_ok() {
-            self.read = timeout;
-        }
-    }
-
-    fn set_write(&mut self, stream: &TcpStream, timeout: Duration) {
-        if self.write != timeout && stream.set_write_timeout(Some(timeout)).is_ok() {
-            self.write = timeout;
-        }
-    }
-}
-
-/// Reads once, waiting for at most `time`.
-fn read_within(
-    mut stream: &TcpStream,
-    place: &Place<'_>,
-    bytes: &mut [u8],
-    time: Duration,
-    timer: &mut Timer,
-) -> io::Result<usize> {
-    if cfg!(windows) {
-        // There, a shutdown by another thread does not wake a reader. So look now and then
-        // whether the place was given to another; by peeking, since a read that times out may
-        // lose what comes at that moment.
-        let end = Instant::now() + time;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || place.was_evicted() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            timer.set_read(stream, left.min(WINDOWS_SLICE));
-            match stream.peek(&mut [0]) {
-                Err(error) if is_timeout(&error) => {}
-                Ok(_) => break,
-                Err(error) => return Err(error),
-            }
-        }
-    } else {
-        timer.set_read(stream, time);
-    }
-    stream.read(bytes)
-}
-
-/// `WouldBlock` on Unix, `TimedOut` on Windows.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// Writes all of `bytes` in at most `time`, however slowly the client takes them. The caller has
-/// set a timeout for the first write, or knows that it does not wait.
-fn write_within(
-    mut stream: &TcpStream,
-    mut bytes: &[u8],
-    time: Duration,
-    timer: &mut Timer,
-) -> io::Result<()> {
-    let begin = Instant::now();
-    loop {
-        match stream.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(length) => bytes = &bytes[length..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let left = time.checked_sub(begin.elapsed()).filter(|t| !t.is_zero());
-        timer.set_write(stream, left.ok_or(ErrorKind::TimedOut)?);
-    }
-}
-
 /// Answers what may not pass, and closes so that the client can read the answer.
 fn refuse(
     stream: &TcpStream,
@@ -534,6 +452,7 @@ mod tests {
     use super::*;
     use crate::log::Verbosity;
     use crate::tracker::{Settings, Tracker};
+    use std::io::Read;
 
     const LIMITS: Limits = Limits {
         threads: 3,

@@ -5,6 +5,7 @@
 //! doubles.
 
 mod crowding;
+mod index;
 mod peers;
 mod random;
 mod swarm;
@@ -15,10 +16,10 @@ mod tests;
 use crate::address::{Neighbour, Reach};
 use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
 use crowding::Crowding;
+use index::Index;
 use peers::{Moment, Peers, Slot};
 use random::Random;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::time::Duration;
 use swarm::{GroupKey, MOST_GROUPS, Swarm};
 
@@ -480,80 +481,5 @@ impl Selection {
         let is_own_family = key.is_ipv6 == self.is_ipv6
             || key.reach == Reach::Loopback && self.loopback_as_own_family;
         is_visible && is_own_family == own_family && !(self.only_leechers && key.is_seeder)
-    }
-}
-
-/// Finds a peer's slot by who it is.
-///
-/// The key is a keyed 64-bit hash of the swarm and the endpoint, not these themselves: they stand
-/// elsewhere already, and half the memory of a large tracker would go for writing them twice.
-struct Index {
-    keys: RandomState,
-    slots: HashMap<Fingerprint, Slot, BuildHasherDefault<Unhashed>>,
-    /// Which bits of a fingerprint are used: all, but for the test of what happens when two
-    /// peers have the same.
-    mask: u64,
-}
-
-impl Index {
-    fn new() -> Index {
-        Index {
-            keys: RandomState::new(),
-            slots: HashMap::default(),
-            mask: u64::MAX,
-        }
-    }
-
-    fn fingerprint(&self, swarm: u32, endpoint: Endpoint) -> Fingerprint {
-        let mut hasher = self.keys.build_hasher();
-        hasher.write_u32(swarm);
-        hasher.write(&crate::address::to_bytes(endpoint.ip));
-        hasher.write_u16(endpoint.port);
-        let hash = hasher.finish() & self.mask;
-        Fingerprint([hash as u32, (hash >> 32) as u32])
-    }
-
-    fn get(&self, fingerprint: Fingerprint) -> Option<Slot> {
-        self.slots.get(&fingerprint).copied()
-    }
-
-    fn insert(&mut self, fingerprint: Fingerprint, slot: Slot) {
-        self.slots.insert(fingerprint, slot);
-    }
-
-    fn remove(&mut self, fingerprint: Fingerprint) {
-        self.slots.remove(&fingerprint);
-    }
-
-    fn clear(&mut self) {
-        self.slots = HashMap::default();
-    }
-}
-
-/// Two halves of a `u64`, which with its alignment would make every entry 4 bytes larger.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Fingerprint([u32; 2]);
-
-impl Hash for Fingerprint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from(self.0[0]) | u64::from(self.0[1]) << 32);
-    }
-}
-
-/// The hash of a fingerprint: itself, since it is a keyed hash already.
-#[derive(Default)]
-struct Unhashed(u64);
-
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, fingerprint: u64) {
-        self.0 = fingerprint;
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a fingerprint hashes as one u64")
     }
 }
