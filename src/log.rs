@@ -95,6 +95,7 @@ enum Message {
     /// Something was left out: a reason to look.
     Missed,
     /// Answered when everything before it has been written.
+    #[cfg(test)]
     Flush(SyncSender<()>),
 }
 
@@ -169,6 +170,7 @@ impl Log {
     }
 
     /// Waits until what was logged before has been written, or tried.
+    #[cfg(test)]
     pub fn flush(&self) {
         let (done, is_done) = sync_channel(1);
         if self.0.queue.send(Message::Flush(done)).is_ok() {
@@ -226,6 +228,7 @@ fn write_lines<W: Write>(messages: &Receiver<Message>, mut out: Out<W>, shared: 
         };
         match message {
             Ok(Message::Line(line)) => out.line(&line),
+            #[cfg(test)]
             Ok(Message::Flush(done)) => {
                 let _ = done.send(());
             }

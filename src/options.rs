@@ -33,7 +33,7 @@ pub struct Options {
     pub port: u16,
     /// Time between two announces of a client.
     pub interval: Duration,
-    /// Addresses to listen on; none means all.
+    /// Addresses to listen on, each once; none means all.
     pub bind: Vec<IpAddr>,
     /// The most peers in an answer.
     pub numwant: u32,
@@ -82,8 +82,15 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         },
         bind: {
             let addresses = matches.opt_strs("bind");
-            let parsed = addresses.iter().map(|text| one("bind", text, bind_address));
-            parsed.collect::<Result<_, _>>()?
+            let mut bind = Vec::new();
+            for text in &addresses {
+                let ip = one("bind", text, bind_address)?;
+                // A script may put its list together from two places.
+                if !bind.contains(&ip) {
+                    bind.push(ip);
+                }
+            }
+            bind
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
         max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
@@ -322,7 +329,7 @@ mod tests {
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
         assert_eq!(options("-vv").verbosity, Verbosity::Verbose);
         assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
-        let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5]").bind;
+        let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5] -b ::1").bind;
         let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());
         assert_eq!(bound, expected);
         assert_eq!(parsed("-h"), Ok(Command::Help));

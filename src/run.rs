@@ -92,11 +92,6 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
         true => own_addresses::find(),
         false => bind.to_vec(),
     };
-    for i in (1..addresses.len()).rev() {
-        if addresses[..i].contains(&addresses[i]) {
-            addresses.remove(i);
-        }
-    }
     if is_any && !bind.is_empty() {
         // -b 0.0.0.0 or -b :: means all of that family.
         let has = |ip: &IpAddr| {

@@ -62,9 +62,9 @@ const STACK: usize = 128 * 1024;
 /// After a refusal the client's remaining bytes are read for so long, so that it gets to read
 /// the answer: closing with bytes unread would reset the connection.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_BYTES: usize = 256 * 1024;
 /// How often the log says that connections were turned away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-const DRAIN_BYTES: usize = 256 * 1024;
 /// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
 /// second figure, since all threads meet the same.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
@@ -364,7 +364,7 @@ impl Gate {
     }
 
     /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
-    /// the client's headers nothing is passed on but the host.
+    /// the client's headers nothing is passed on but the host, and whether a proxy has added some.
     fn clean(&self, visitor: &Visitor<'_>, head: &Head, received: &[u8], request: &mut Vec<u8>) {
         request.clear();
         let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };

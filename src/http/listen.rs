@@ -16,7 +16,7 @@ pub struct Failed {
     pub error: io::Error,
 }
 
-/// Listens on `port` of each of `addresses`, or of every address this machine has if there are
+/// Listens on `port` of each of `addresses`, which are distinct, or of every address this machine has if there are
 /// none. With port 0 all get the same free one.
 pub fn open(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed> {
     let mut tries = 0;
@@ -49,7 +49,7 @@ fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, F
     addresses.sort_by_key(|ip| !ip.is_unspecified());
     for (i, ip) in addresses.iter().enumerate() {
         let mut before = addresses[..i].iter();
-        if before.any(|other| other == ip || is_covered(ip, other)) {
+        if before.any(|other| is_covered(ip, other)) {
             continue;
         }
         let listener = match listen(*ip, port) {
@@ -206,11 +206,7 @@ mod tests {
     fn an_address_that_another_covers_is_not_opened_twice() {
         let ips =
             |text: &str| -> Vec<IpAddr> { text.split(' ').map(|ip| ip.parse().unwrap()).collect() };
-        for addresses in [
-            "127.0.0.1 127.0.0.1",
-            "0.0.0.0 127.0.0.1",
-            "127.0.0.1 0.0.0.0",
-        ] {
+        for addresses in ["0.0.0.0 127.0.0.1", "127.0.0.1 0.0.0.0"] {
             assert_eq!(open(&ips(addresses), 0).unwrap().len(), 1, "{addresses}");
         }
         for addresses in [":: 0.0.0.0", "0.0.0.0 ::", ":: 127.0.0.1", "127.0.0.1 ::"] {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// How often a reader on Windows looks whether it was evicted.
 const WINDOWS_SLICE: Duration = Duration::from_millis(50);
+
 /// Remembers the timeouts of a connection: setting one is a system call.
 #[derive(Default)]
 pub struct Timer {
