@@ -24,6 +24,8 @@ pub struct Connections {
     per_neighbour: usize,
     /// One for each thread.
     slots: Vec<Mutex<Option<Held>>>,
+    /// Those that no connection has.
+    free: Mutex<Vec<usize>>,
     neighbours: Mutex<HashMap<Neighbour, usize>>,
     /// The threads of each listener.
     rosters: Vec<Roster>,
@@ -32,7 +34,7 @@ pub struct Connections {
     doorkeeper: Condvar,
 }
 
-/// A connection that a thread has.
+/// A connection that is open.
 struct Held {
     stream: Arc<TcpStream>,
     /// Since when it waits for its client; `None` while the tracker is at work for it.
@@ -46,6 +48,7 @@ impl Connections {
         Connections {
             per_neighbour,
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+            free: Mutex::new((0..threads).collect()),
             neighbours: Mutex::default(),
             rosters: (0..listeners).map(|_| Roster::default()).collect(),
             crowded: Mutex::new(false),
@@ -76,15 +79,14 @@ impl Connections {
         self.doorkeeper.notify_one();
     }
 
-    /// Takes in a connection from `ip` to the thread `slot`, unless its neighbour has too many.
-    /// `is_own` says that `ip` is an address of this very machine.
+    /// Takes in a connection from `ip`, unless its neighbour has too many. `is_own` says that
+    /// `ip` is an address of this very machine.
     pub fn enter(
-        &self,
-        slot: usize,
+        self: &Arc<Self>,
         stream: &Arc<TcpStream>,
         ip: IpAddr,
         is_own: bool,
-    ) -> Option<Place<'_>> {
+    ) -> Option<Place> {
         let neighbour = Neighbour::of(ip).filter(|_| !is_own);
         if let Some(neighbour) = neighbour {
             let mut neighbours = lock(&self.neighbours);
@@ -94,13 +96,15 @@ impl Connections {
             }
             *count += 1;
         }
+        // A thread has one connection at most, so there is a slot for each.
+        let slot = lock(&self.free).pop().expect("a free slot");
         *lock(&self.slots[slot]) = Some(Held {
             stream: Arc::clone(stream),
             waits_since: Some(Instant::now()),
             was_evicted: false,
         });
         Some(Place {
-            connections: self,
+            connections: Arc::clone(self),
             slot,
             neighbour,
         })
@@ -152,13 +156,13 @@ impl Connections {
 }
 
 /// The place of one connection; given back when dropped.
-pub struct Place<'a> {
-    connections: &'a Connections,
+pub struct Place {
+    connections: Arc<Connections>,
     slot: usize,
     neighbour: Option<Neighbour>,
 }
 
-impl Place<'_> {
+impl Place {
     /// From now on the connection waits for its client.
     pub fn wait_begins(&self) {
         if let Some(held) = lock(&self.connections.slots[self.slot]).as_mut() {
@@ -185,9 +189,10 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         *lock(&self.connections.slots[self.slot]) = None;
+        lock(&self.connections.free).push(self.slot);
         if let Some(neighbour) = self.neighbour {
             let mut neighbours = lock(&self.connections.neighbours);
             if let Some(count) = neighbours.get_mut(&neighbour) {
@@ -228,35 +233,34 @@ mod tests {
 
     #[test]
     fn a_neighbour_is_an_ipv4_address_or_an_ipv6_64_and_bounded() {
-        let connections = Connections::new(9, 1, 2);
+        let connections = Arc::new(Connections::new(9, 1, 2));
         let (stream, _client) = pair();
-        let enter = |slot, address| connections.enter(slot, &stream, ip(address), false);
-        let places = [enter(0, "192.0.2.1"), enter(1, "192.0.2.1")];
+        let enter = |address| connections.enter(&stream, ip(address), false);
+        let places = [enter("192.0.2.1"), enter("192.0.2.1")];
         assert!(places.iter().all(Option::is_some));
-        assert!(enter(2, "192.0.2.1").is_none(), "a third one");
-        assert!(enter(2, "192.0.2.2").is_some(), "another address");
-        let places6 = [enter(3, "2001:db8::1"), enter(4, "2001:db8::ffff:2")];
+        assert!(enter("192.0.2.1").is_none(), "a third one");
+        assert!(enter("192.0.2.2").is_some(), "another address");
+        let places6 = [enter("2001:db8::1"), enter("2001:db8::ffff:2")];
         assert!(places6.iter().all(Option::is_some));
-        assert!(enter(5, "2001:db8::3").is_none(), "the same /64");
-        assert!(enter(5, "2001:db8:0:1::1").is_some(), "another /64");
-        let own = connections.enter(5, &stream, ip("192.0.2.1"), true);
+        assert!(enter("2001:db8::3").is_none(), "the same /64");
+        assert!(enter("2001:db8:0:1::1").is_some(), "another /64");
+        let own = connections.enter(&stream, ip("192.0.2.1"), true);
         assert!(own.is_some(), "this machine's own address");
-        let local: Vec<_> = (5..9).map(|slot| enter(slot, "127.0.0.1")).collect();
+        let local: Vec<_> = (5..9).map(|_| enter("127.0.0.1")).collect();
         assert!(local.iter().all(Option::is_some), "not bounded");
         drop(places);
-        assert!(enter(0, "192.0.2.1").is_some(), "places were given back");
+        assert!(enter("192.0.2.1").is_some(), "places were given back");
         drop((places6, local));
         assert!(lock(&connections.neighbours).is_empty());
     }
 
     #[test]
     fn the_longest_waiting_goes_and_nobody_the_tracker_works_for() {
-        let connections = Connections::new(3, 1, 9);
+        let connections = Arc::new(Connections::new(3, 1, 9));
         let mut pairs: Vec<_> = (0..3).map(|_| pair()).collect();
         let places: Vec<_> = pairs
             .iter()
-            .enumerate()
-            .map(|(slot, (stream, _))| connections.enter(slot, stream, ip("::1"), false).unwrap())
+            .map(|(stream, _)| connections.enter(stream, ip("::1"), false).unwrap())
             .collect();
         assert!(places[0].wait_ends(), "its request is here");
         let later = Instant::now() + PATIENCE * 2;
@@ -276,7 +280,7 @@ mod tests {
         std::thread::spawn(move || doorkeeper.keep_a_thread_free());
         connections.thread_is_free(0);
         let (stream, mut client) = pair();
-        let _place = connections.enter(0, &stream, ip("::1"), false).unwrap();
+        let _place = connections.enter(&stream, ip("::1"), false).unwrap();
         connections.thread_is_taken(0);
         // Waits until the doorkeeper has shut it down.
         assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);

@@ -3,20 +3,19 @@
 //! tiny_http must not face the network itself: `dont_readme.txt` has the list of what brings it
 //! down. The gate's threads, fixed in number, each accept a connection, read a request's head
 //! (bounded in size and time), write a clean one to tiny_http over a kept connection, and write
-//! the answer to the client. What the answer says is `server.rs`'s; who gets a thread when there
-//! are too few is `connections.rs`'s.
+//! an answer to the client whose it is. What passes between a client and the gate is in
+//! `conversation.rs`; what the answer says is `server.rs`'s; who gets a thread when there are too
+//! few is `connections.rs`'s.
 
-use super::announce::write_refusal;
-use super::connections::{Connections, Place};
-use super::head::{self, Head, Refused};
+use super::connections::Connections;
+use super::conversation::{Conversation, Visitor};
+use super::head::{self, Refused};
 use super::link::Links;
 use super::server::Server;
-use super::timed::{Timer, is_timeout, read_within, write_within};
 use crate::address;
-use crate::announce::Refusal;
 use crate::log::{About, Log};
-use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -59,26 +58,19 @@ impl Limits {
 
 /// Stack of a gate thread. A head is at most 8 KiB, and lies on the heap.
 const STACK: usize = 128 * 1024;
-/// After a refusal the client's remaining bytes are read for so long, so that it gets to read
-/// the answer: closing with bytes unread would reset the connection.
-const DRAIN_TIME: Duration = Duration::from_millis(500);
-const DRAIN_BYTES: usize = 256 * 1024;
 /// How often the log says that connections were turned away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
 /// second figure, since all threads meet the same.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
-/// What a client can always take at once without waiting: less than any system's send buffer.
-const SMALL_ANSWER: usize = 4096;
-
 /// What the gate's threads share.
 struct Gate {
     limits: Limits,
     /// Most connections from one IPv4 address or one /64 of IPv6.
     per_neighbour: usize,
-    links: Links,
+    links: Links<Conversation>,
     server: Server,
-    connections: Connections,
+    connections: Arc<Connections>,
     turned_away: Mutex<TurnedAway>,
     log: Log,
 }
@@ -107,7 +99,7 @@ pub fn open(
         per_neighbour,
         links: Links::open(limits.links, log.clone())?,
         server,
-        connections: Connections::new(threads, listeners.len(), per_neighbour),
+        connections: Arc::new(Connections::new(threads, listeners.len(), per_neighbour)),
         turned_away: Mutex::default(),
         log,
     });
@@ -120,7 +112,7 @@ pub fn open(
         let spawned = thread::Builder::new()
             .name("gate".into())
             .stack_size(STACK)
-            .spawn(move || shared.serve(&listener, index, slot));
+            .spawn(move || shared.serve(&listener, index));
         match spawned {
             Ok(_) => started[index] += 1,
             Err(error) if started.contains(&0) => return Err(error),
@@ -151,17 +143,9 @@ struct Buffers {
     answer: Vec<u8>,
 }
 
-/// How reading a head went, if it went well.
-enum Received {
-    /// A request, and how many bytes its head has.
-    Head(Head, usize),
-    /// The client has gone, or was silent for too long.
-    Nothing,
-}
-
 impl Gate {
-    /// A thread of the gate.
-    fn serve(&self, listener: &TcpListener, index: usize, slot: usize) {
+    /// A thread of the gate, which accepts for the listener `index`.
+    fn serve(&self, listener: &TcpListener, index: usize) {
         let mut buffers = Buffers::default();
         let mut pause = ACCEPT_PAUSE.0;
         loop {
@@ -171,9 +155,7 @@ impl Gate {
             match accepted {
                 Ok((stream, from)) => {
                     pause = ACCEPT_PAUSE.0;
-                    let stream = Arc::new(stream);
-                    let met =
-                        AssertUnwindSafe(|| self.meet(&stream, from, (index, slot), &mut buffers));
+                    let met = AssertUnwindSafe(|| self.meet(stream, from, index, &mut buffers));
                     if catch_unwind(met).is_err() {
                         let text = "a connection met an error of the tracker's own";
                         self.log.line(About::Always, format_args!("{text}"));
@@ -201,38 +183,79 @@ impl Gate {
         }
     }
 
-    fn meet(
-        &self,
-        stream: &Arc<TcpStream>,
-        from: SocketAddr,
-        (listener, slot): (usize, usize),
-        buffers: &mut Buffers,
-    ) {
+    /// Lets a client in, and answers requests until some conversation has come to its end.
+    fn meet(&self, stream: TcpStream, from: SocketAddr, listener: usize, buffers: &mut Buffers) {
         let source = address::canonical(from.ip());
         let Ok(local) = stream.local_addr() else {
             return;
         };
         let local = SocketAddr::new(address::canonical(local.ip()), local.port());
         let is_own = source == local.ip();
-        let Some(place) = self.connections.enter(slot, stream, source, is_own) else {
+        let stream = Arc::new(stream);
+        let Some(place) = self.connections.enter(&stream, source, is_own) else {
             self.tell_of_turned_away(source);
             return;
         };
         let visitor = Visitor {
-            stream,
-            listener,
-            place: &place,
-            source: SocketAddr::new(source, from.port()),
+            source,
             local,
+            listener,
         };
-        if let Err(refused) = self.converse(&visitor, buffers) {
-            self.log.line(
-                About::Trouble,
-                format_args!("refused {source}: {} ({})", refused.text, refused.fault()),
-            );
-            // Whether that reaches it is the client's business.
-            let _ = refuse(stream, &place, refused, &mut buffers.answer);
+        let received = std::mem::take(&mut buffers.received);
+        let mut conversation = Conversation::new(stream, place, visitor, received);
+        while let Some(next) = self.exchange(conversation, buffers) {
+            conversation = next;
         }
+    }
+
+    /// Reads a request of one conversation and answers one, most likely of another (see
+    /// `link.rs`). Returns the latter if it goes on.
+    fn exchange(
+        &self,
+        mut conversation: Conversation,
+        buffers: &mut Buffers,
+    ) -> Option<Conversation> {
+        match conversation.read_request(&self.limits, &mut buffers.request) {
+            Ok(true) => {}
+            Ok(false) => {
+                buffers.received = conversation.end();
+                return None;
+            }
+            Err(refused) => {
+                self.refuse(conversation, refused, buffers);
+                return None;
+            }
+        }
+        let (mut conversation, exchanged) = self.links.exchange(
+            &mut buffers.request,
+            conversation.is_head(),
+            conversation,
+            &mut buffers.answer,
+            &mut |request| self.server.serve(request),
+        );
+        let Ok(answer) = exchanged else {
+            self.refuse(conversation, head::BUSY, buffers);
+            return None;
+        };
+        // While newcomers wait for a thread, nobody keeps one for another request.
+        let is_crowded = self.connections.is_crowded(conversation.visitor().listener);
+        let limits = &self.limits;
+        if conversation.write_answer(&mut buffers.answer, answer.head, !is_crowded, limits) {
+            return Some(conversation);
+        }
+        buffers.received = conversation.end();
+        None
+    }
+
+    fn refuse(&self, mut conversation: Conversation, refused: Refused, buffers: &mut Buffers) {
+        let source = conversation.visitor().source;
+        self.log.line(
+            About::Trouble,
+            format_args!("refused {source}: {} ({})", refused.text, refused.fault()),
+        );
+        // Whether that reaches it is the client's business.
+        let _ = conversation.refuse(refused, &mut buffers.answer);
+        buffers.received = conversation.end();
     }
 
     /// A line at most every so often: who opens too many connections opens very many.
@@ -259,192 +282,6 @@ impl Gate {
             };
         }
     }
-
-    /// Answers one request after the other. An error is one that the client is told.
-    fn converse(&self, visitor: &Visitor<'_>, buffers: &mut Buffers) -> Result<(), Refused> {
-        let received = &mut buffers.received;
-        received.clear();
-        let mut timer = Timer::default();
-        let mut is_first = true;
-        loop {
-            visitor.place.wait_begins();
-            let first_byte_time = match is_first {
-                true => self.limits.head_time,
-                false => self.limits.idle_time,
-            };
-            let read = self.read_head(visitor, received, first_byte_time, &mut timer);
-            if !visitor.place.wait_ends() {
-                return Ok(());
-            }
-            let (head, length) = match read? {
-                Received::Head(head, length) => (head, length),
-                Received::Nothing => return Ok(()),
-            };
-            let request = &mut buffers.request;
-            self.clean(visitor, &head, received, request);
-            received.drain(..length);
-            let exchanged =
-                self.links
-                    .exchange(request, head.is_head, &mut buffers.answer, &mut |r| {
-                        self.server.serve(r);
-                    });
-            let end_of_head = exchanged.map_err(|_| head::BUSY)?.head;
-            // While newcomers wait for a thread, nobody keeps one for another request.
-            let keep_alive = head.keep_alive && !self.connections.is_crowded(visitor.listener);
-            let connection = match (keep_alive, head.is_http_1_0) {
-                (false, _) => &b"Connection: close\r\n"[..],
-                (true, true) => b"Connection: keep-alive\r\n",
-                (true, false) => b"",
-            };
-            // Before the empty line that ends the head.
-            let at = end_of_head - 2;
-            buffers.answer.splice(at..at, connection.iter().copied());
-            visitor.place.wait_begins();
-            // A first answer of this size never has to wait, so most connections go without.
-            if !is_first || buffers.answer.len() > SMALL_ANSWER {
-                timer.set_write(visitor.stream, self.limits.answer_time);
-            }
-            let time = self.limits.answer_time;
-            let written = write_within(visitor.stream, &buffers.answer, time, &mut timer);
-            if written.is_err() || !keep_alive {
-                return Ok(());
-            }
-            is_first = false;
-        }
-    }
-
-    /// Reads until `received` begins with a whole head. Bytes behind it stay where they are.
-    fn read_head(
-        &self,
-        visitor: &Visitor<'_>,
-        received: &mut Vec<u8>,
-        first_byte_time: Duration,
-        timer: &mut Timer,
-    ) -> Result<Received, Refused> {
-        let stream = visitor.stream;
-        // Until the first byte, and from then on until the last, however slowly they drip.
-        let mut end_of_silence = None;
-        let mut end_of_head = None;
-        let mut seen = 0;
-        loop {
-            received.drain(..head::leading_empty_lines(received));
-            head::check_beginning(received)?;
-            if let Some(length) = head::end(received, seen) {
-                let head = head::parse(&received[..length])?;
-                return Ok(Received::Head(head, length));
-            }
-            seen = received.len();
-            let (end, time) = match received.is_empty() {
-                true => (&mut end_of_silence, first_byte_time),
-                false => (&mut end_of_head, self.limits.head_time),
-            };
-            // Most heads come whole with the first read, and need no look at the clock.
-            let left = match *end {
-                None => time,
-                Some(end) => Instant::saturating_duration_since(&end, Instant::now()),
-            };
-            if left.is_zero() {
-                return match received.is_empty() {
-                    true => Ok(Received::Nothing),
-                    false => Err(head::TOO_SLOW),
-                };
-            }
-            end.get_or_insert_with(|| Instant::now() + time);
-            let mut more = [0; 2048];
-            match read_within(stream, visitor.place, &mut more, left, timer) {
-                Ok(0) => return Ok(Received::Nothing),
-                Ok(length) => received.extend_from_slice(&more[..length]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) && !received.is_empty() => {
-                    return Err(head::TOO_SLOW);
-                }
-                Err(_) => return Ok(Received::Nothing),
-            }
-        }
-    }
-
-    /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
-    /// the client's headers nothing is passed on but the host, and whether a proxy has added some.
-    fn clean(&self, visitor: &Visitor<'_>, head: &Head, received: &[u8], request: &mut Vec<u8>) {
-        request.clear();
-        let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
-        request.extend_from_slice(method);
-        head::write_target(&received[head.target.clone()], request);
-        request.extend_from_slice(b" HTTP/1.1\r\n");
-        self.links.write_secret(request);
-        // Writing into a Vec does not fail.
-        let _ = write!(
-            request,
-            "Visitor: {} {} {} ",
-            visitor.source.ip(),
-            visitor.local,
-            if head.is_forwarded {
-                "forwarded"
-            } else {
-                "direct"
-            }
-        );
-        if let Some(host) = &head.host {
-            request.extend_from_slice(&received[host.clone()]);
-        }
-        request.extend_from_slice(b"\r\n\r\n");
-    }
-}
-
-/// A client and its connection.
-struct Visitor<'a> {
-    stream: &'a TcpStream,
-    /// Index of the listener that it came by.
-    listener: usize,
-    place: &'a Place<'a>,
-    source: SocketAddr,
-    local: SocketAddr,
-}
-
-/// Answers what may not pass, and closes so that the client can read the answer.
-fn refuse(
-    stream: &TcpStream,
-    place: &Place<'_>,
-    refused: Refused,
-    answer: &mut Vec<u8>,
-) -> io::Result<()> {
-    let mut body = Vec::new();
-    let mut allow = "";
-    if refused == head::NOT_A_GET {
-        // Of all these, only this can be an announce by a client that means it.
-        write_refusal(&Refusal::NotAGet, &mut body);
-        allow = "Allow: GET, HEAD\r\n";
-    } else {
-        body.extend_from_slice(refused.text.as_bytes());
-        body.push(b'\n');
-    }
-    answer.clear();
-    write!(
-        answer,
-        "HTTP/1.1 {}\r\nServer: mayfly\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
-         {allow}Connection: close\r\n\r\n",
-        refused.status,
-        body.len()
-    )?;
-    answer.extend_from_slice(&body);
-    place.wait_begins();
-    let mut timer = Timer::default();
-    timer.set_write(stream, DRAIN_TIME);
-    write_within(stream, answer, DRAIN_TIME, &mut timer)?;
-    stream.shutdown(Shutdown::Write)?;
-    let begin = Instant::now();
-    let mut drained = 0;
-    let mut bytes = [0; 4096];
-    while drained < DRAIN_BYTES {
-        let left = DRAIN_TIME.checked_sub(begin.elapsed());
-        let left = left.filter(|left| !left.is_zero());
-        let left = left.ok_or(ErrorKind::TimedOut)?;
-        match read_within(stream, place, &mut bytes, left, &mut timer)? {
-            0 => break,
-            length => drained += length,
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -452,7 +289,7 @@ mod tests {
     use super::*;
     use crate::log::Verbosity;
     use crate::tracker::{Settings, Tracker};
-    use std::io::Read;
+    use std::io::{Read, Write};
 
     const LIMITS: Limits = Limits {
         threads: 3,

@@ -1,10 +1,12 @@
-//! The gate's way to tiny_http: a few kept connections (see `channel.rs`), and the
-//! exchange of one request and one answer over them.
+//! The gate's way to tiny_http: a few kept connections (see `channel.rs`), and the exchange of
+//! requests and answers over them.
 //!
 //! tiny_http hands out requests from all of its connections by one queue. A thread of the gate
-//! writes its request to one connection, takes one request from the queue (perhaps another
-//! thread's, which takes this one's in turn), answers it, and reads its own answer. So a request
-//! costs two hand-offs between threads. What is in a request or an answer is not known here.
+//! leaves what belongs to its request (the traveller) with the connection that it sends it by,
+//! takes whichever request comes next out of the queue, most likely another thread's, and goes on
+//! with the traveller of that one. So nobody waits for an answer that another thread gives, and a
+//! request costs two hand-offs between threads. What is in a request or an answer is not known
+//! here, nor what travels.
 
 use super::channel::{Door, Kept, Stream};
 use crate::log::{About, Log};
@@ -13,6 +15,7 @@ use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 use tiny_http::{Request, Response, Server, StatusCode};
 
 /// The header that carries the secret.
@@ -23,32 +26,45 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A new tiny_http is made at most once in this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The connections to tiny_http.
-pub struct Links {
+/// The connections to tiny_http, and the travellers `T` whose requests are under way.
+pub struct Links<T> {
     count: usize,
     /// Made at the start, known to nobody else: a request without it did not pass the gate.
     secret: String,
     log: Log,
-    pool: Mutex<Pool>,
+    pool: Mutex<Pool<T>>,
     put_back: Condvar,
 }
 
-struct Pool {
-    /// Connections that nobody uses at the moment.
-    idle: Vec<Link>,
-    /// Of which generation they are, and how many there are of it in all.
-    generation: u64,
-    alive: usize,
+struct Pool<T> {
+    /// `None` when an exchange has gone wrong.
+    current: Option<Arc<Generation<T>>>,
+    /// Numbers of its connections that nobody uses at the moment.
+    idle: Vec<usize>,
     /// How many threads wait for one.
     waiting: usize,
-    /// When this generation was made, or tried to.
+    /// When the current generation was made, or tried to.
     made: Option<Instant>,
 }
 
-struct Link {
+/// A tiny_http and its connections.
+///
+/// Whoever waits for a request from its queue has parked a traveller at one of its connections,
+/// and leaves with one. So there are as many parked as there are threads waiting, always.
+struct Generation<T> {
+    server: Kept,
+    links: Vec<Link<T>>,
+}
+
+struct Link<T> {
     stream: Stream,
-    server: Arc<Kept>,
-    generation: u64,
+    parked: Mutex<Option<Parked<T>>>,
+}
+
+struct Parked<T> {
+    traveller: T,
+    /// Whether the answer to its request has no body, whatever it says.
+    is_head: bool,
 }
 
 /// Where the head of an answer ends.
@@ -58,86 +74,116 @@ pub struct Answer {
     pub head: usize,
 }
 
-impl Links {
+impl<T> Links<T> {
     /// Opens a tiny_http and `count` connections to it.
-    pub fn open(count: usize, log: Log) -> io::Result<Links> {
+    pub fn open(count: usize, log: Log) -> io::Result<Links<T>> {
         let half = || RandomState::new().hash_one("secret of the gate");
         let links = Links {
             count,
             secret: format!("{:016x}{:016x}", half(), half()),
             log,
             pool: Mutex::new(Pool {
+                current: None,
                 idle: Vec::new(),
-                generation: 0,
-                alive: 0,
                 waiting: 0,
                 made: None,
             }),
             put_back: Condvar::new(),
         };
-        links.make(&mut links.lock())?;
+        links.make(&mut lock(&links.pool))?;
         Ok(links)
     }
 
-    /// Begins a request: the request line is there already, up to its line end.
-    pub fn write_secret(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(HEADER.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(self.secret.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// Sends a request to tiny_http, has `serve` answer one that it hands out, and reads the
-    /// answer to the first into `answer`. `is_head` says that it has no body, whatever it says.
+    /// Sends a request to tiny_http, has `serve` answer one that it hands out, and reads that
+    /// answer into `answer`. Returns the traveller whose answer it is.
+    ///
+    /// `request` lacks the empty line at its end, and need not be the traveller's that is
+    /// returned; `is_head` says that its answer has no body. After an error the traveller that is
+    /// returned has got no answer.
     pub fn exchange(
         &self,
-        request: &[u8],
+        request: &mut Vec<u8>,
         is_head: bool,
+        traveller: T,
         answer: &mut Vec<u8>,
         serve: &mut dyn FnMut(Request),
-    ) -> io::Result<Answer> {
-        let mut link = self.take()?;
-        let exchanged = link
-            .stream
+    ) -> (T, io::Result<Answer>) {
+        let (generation, own) = match self.take() {
+            Ok(taken) => taken,
+            Err(error) => return (traveller, Err(error)),
+        };
+        self.sign(request, own);
+        let link = &generation.links[own];
+        // Before it is sent: another thread may have it the moment after.
+        *lock(&link.parked) = Some(Parked { traveller, is_head });
+        let served = (&link.stream)
             .write_all(request)
-            .and_then(|()| self.serve_one(&link.server.0, serve))
-            .and_then(|()| read_answer(&mut link.stream, is_head, answer));
-        match exchanged {
-            Ok(_) => self.give_back(link),
-            Err(_) => self.give_up(link),
+            .and_then(|()| self.serve_one(&generation, serve));
+        let (number, parked) = match served {
+            Ok(served) => served,
+            Err(error) => {
+                self.give_up(&generation);
+                return (generation.reclaim(own).traveller, Err(error));
+            }
+        };
+        let read = read_answer(&generation.links[number].stream, parked.is_head, answer);
+        match read {
+            Ok(_) => self.give_back(&generation, number),
+            Err(_) => self.give_up(&generation),
         }
-        exchanged
+        (parked.traveller, read)
     }
 
-    /// Takes one request from tiny_http's queue, and only one that came from the gate.
-    fn serve_one(&self, server: &Server, serve: &mut dyn FnMut(Request)) -> io::Result<()> {
+    /// Ends a request: a header says by which connection it goes, and that the gate sends it.
+    fn sign(&self, request: &mut Vec<u8>, number: usize) {
+        // Writing into a Vec does not fail.
+        let _ = write!(request, "{HEADER}: {} {number}\r\n\r\n", self.secret);
+    }
+
+    /// By which connection a request came; `None` if it is not the gate's.
+    fn signature(&self, request: &Request) -> Option<usize> {
+        let header = request.headers().last()?;
+        let (secret, number) = header.value.as_str().split_once(' ')?;
+        let is_ours = header.field.equiv(HEADER) && secret == self.secret;
+        number.parse().ok().filter(|_| is_ours)
+    }
+
+    /// Takes one request from tiny_http's queue, and only one that came from the gate, and has it
+    /// answered. Returns by which connection it came, and who waits for it.
+    fn serve_one(
+        &self,
+        generation: &Generation<T>,
+        serve: &mut dyn FnMut(Request),
+    ) -> io::Result<(usize, Parked<T>)> {
         let begin = Instant::now();
         while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
-            let Some(request) = server.recv_timeout(left)? else {
+            let Some(request) = generation.server.0.recv_timeout(left)? else {
                 continue;
             };
-            let is_ours = |header: &tiny_http::Header| {
-                header.field.equiv(HEADER) && header.value.as_str() == self.secret
-            };
-            if request.headers().first().is_some_and(is_ours) {
+            let number = self.signature(&request);
+            let parked = number.and_then(|n| lock(&generation.links.get(n)?.parked).take());
+            if let (Some(number), Some(parked)) = (number, parked) {
                 serve(request);
-                return Ok(());
+                return Ok((number, parked));
             }
+            // A stranger's, or one whose traveller was told that it takes too long.
             discard(request);
         }
         Err(ErrorKind::TimedOut.into())
     }
 
-    /// A connection to use; waits for one if all are in use.
-    fn take(&self) -> io::Result<Link> {
+    /// A connection to use, by its number; waits for one if all are in use.
+    fn take(&self) -> io::Result<(Arc<Generation<T>>, usize)> {
         let begin = Instant::now();
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         loop {
-            if let Some(link) = pool.idle.pop() {
-                return Ok(link);
-            }
             let mut most = PATIENCE.checked_sub(begin.elapsed());
-            if pool.alive == 0 {
+            if let Some(current) = &pool.current {
+                let current = Arc::clone(current);
+                if let Some(number) = pool.idle.pop() {
+                    return Ok((current, number));
+                }
+            } else {
                 let pause = pool.made.and_then(|at| PAUSE.checked_sub(at.elapsed()));
                 let Some(pause) = pause else {
                     self.make(&mut pool)?;
@@ -159,10 +205,10 @@ impl Links {
         }
     }
 
-    fn give_back(&self, link: Link) {
-        let mut pool = self.lock();
-        if link.generation == pool.generation {
-            pool.idle.push(link);
+    fn give_back(&self, generation: &Arc<Generation<T>>, number: usize) {
+        let mut pool = lock(&self.pool);
+        if pool.is_current(generation) {
+            pool.idle.push(number);
             // Waking is a system call, and most of the time there is nobody to wake.
             if pool.waiting > 0 {
                 self.put_back.notify_one();
@@ -172,71 +218,89 @@ impl Links {
 
     /// An exchange went wrong, so nobody knows what is in which queue: the whole generation is
     /// given up. Requests of others that are under way end by themselves.
-    fn give_up(&self, link: Link) {
-        let mut pool = self.lock();
-        if link.generation == pool.generation {
-            pool.generation += 1;
-            pool.alive = 0;
+    fn give_up(&self, generation: &Arc<Generation<T>>) {
+        let mut pool = lock(&self.pool);
+        if pool.is_current(generation) {
+            pool.current = None;
             pool.idle.clear();
             self.put_back.notify_all();
         }
     }
 
-    /// Makes a generation: a tiny_http, and connections to it.
-    fn make(&self, pool: &mut Pool) -> io::Result<()> {
+    /// Makes a generation.
+    fn make(&self, pool: &mut Pool<T>) -> io::Result<()> {
         pool.made = Some(Instant::now());
         let (door, listener) = Door::open()?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
-        let server = Arc::new(Kept::new(server));
-        let links = self.open_links(&door, &server, pool.generation);
+        let server = Kept::new(server);
+        let links = self.open_links(&door, &server.0);
         // However that went: a tiny_http that is given up must not go on accepting.
         close_the_door(&server.0, &door);
         let links = links?;
-        pool.alive = links.len();
-        pool.idle = links;
+        pool.idle = (0..links.len()).collect();
+        pool.current = Some(Arc::new(Generation { server, links }));
         Ok(())
     }
 
-    fn open_links(
-        &self,
-        door: &Door,
-        server: &Arc<Kept>,
-        generation: u64,
-    ) -> io::Result<Vec<Link>> {
+    fn open_links(&self, door: &Door, server: &Server) -> io::Result<Vec<Link<T>>> {
         let mut links = Vec::with_capacity(self.count);
-        for _ in 0..self.count {
+        for number in 0..self.count {
             let stream = door.connect()?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
-            let mut link = Link {
-                stream,
-                server: Arc::clone(server),
-                generation,
-            };
             // tiny_http's pool may leave one of several connections that come at once without a
             // thread. After a first request a connection has one for good.
-            self.prime(&mut link)?;
-            links.push(link);
+            self.prime(&stream, number, server)?;
+            let parked = Mutex::new(None);
+            links.push(Link { stream, parked });
         }
         Ok(links)
     }
 
-    fn prime(&self, link: &mut Link) -> io::Result<()> {
+    fn prime(&self, mut stream: &Stream, number: usize, server: &Server) -> io::Result<()> {
         let mut request = b"GET / HTTP/1.1\r\n".to_vec();
-        self.write_secret(&mut request);
-        request.extend_from_slice(b"\r\n");
-        link.stream.write_all(&request)?;
-        self.serve_one(&link.server.0, &mut |request| {
-            let _ = request.respond(Response::empty(StatusCode(204)));
-        })?;
-        read_answer(&mut link.stream, true, &mut Vec::new())?;
-        Ok(())
+        self.sign(&mut request, number);
+        stream.write_all(&request)?;
+        let begin = Instant::now();
+        while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
+            match server.recv_timeout(left)? {
+                Some(request) if self.signature(&request) == Some(number) => {
+                    let _ = request.respond(Response::empty(StatusCode(204)));
+                    return read_answer(stream, true, &mut Vec::new()).map(drop);
+                }
+                other => drop(other.map(discard)),
+            }
+        }
+        Err(ErrorKind::TimedOut.into())
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        // Nothing panics half-way through a change.
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T> Pool<T> {
+    fn is_current(&self, generation: &Arc<Generation<T>>) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| Arc::ptr_eq(current, generation))
     }
+}
+
+impl<T> Generation<T> {
+    /// A parked traveller for a thread that gets no request from the queue: its own, unless
+    /// another thread has that.
+    fn reclaim(&self, own: usize) -> Parked<T> {
+        loop {
+            for number in iter::once(own).chain(0..self.links.len()) {
+                if let Some(parked) = lock(&self.links[number].parked).take() {
+                    return parked;
+                }
+            }
+            // There is one, but where this thread had just looked.
+            thread::yield_now();
+        }
+    }
+}
+
+/// Nothing here panics half-way through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes tiny_http stop accepting: it has the connections that it will have.
@@ -272,7 +336,7 @@ pub fn discard(request: Request) {
 }
 
 /// Reads one answer: a head, and as many bytes as it says.
-fn read_answer(stream: &mut Stream, is_head: bool, answer: &mut Vec<u8>) -> io::Result<Answer> {
+fn read_answer(mut stream: &Stream, is_head: bool, answer: &mut Vec<u8>) -> io::Result<Answer> {
     answer.clear();
     let mut head = None;
     loop {
@@ -315,87 +379,131 @@ mod tests {
     use super::*;
     use crate::log::Verbosity;
 
-    fn links(count: usize) -> Links {
+    /// What travels is the path that was asked for.
+    fn links(count: usize) -> Links<String> {
         Links::open(count, Log::new(Verbosity::Quiet, io::sink()).unwrap()).unwrap()
     }
 
-    fn request(links: &Links, path: &str) -> Vec<u8> {
+    /// A path, and the answer's body, which is the path as well. Perhaps of another thread's
+    /// request.
+    fn ask(links: &Links<String>, path: &str) -> (String, io::Result<String>) {
         let mut request = format!("GET {path} HTTP/1.1\r\n").into_bytes();
-        links.write_secret(&mut request);
-        request.extend_from_slice(b"\r\n");
-        request
-    }
-
-    /// The body of the answer, which is the path.
-    fn ask(links: &Links, path: &str) -> io::Result<String> {
         let mut answer = Vec::new();
-        let request = request(links, path);
-        let read = links.exchange(&request, false, &mut answer, &mut |request| {
+        let path = path.to_owned();
+        let (path, read) = links.exchange(&mut request, false, path, &mut answer, &mut |request| {
             let body = request.url().to_owned();
             let _ = request.respond(Response::from_string(body));
-        })?;
-        Ok(String::from_utf8(answer[read.head..].to_vec()).unwrap())
+        });
+        let body = read.map(|read| String::from_utf8(answer[read.head..].to_vec()).unwrap());
+        (path, body)
+    }
+
+    fn asks_and_gets(links: &Links<String>, path: &str) {
+        let (asked, body) = ask(links, path);
+        assert_eq!((asked.as_str(), body.unwrap().as_str()), (path, path));
     }
 
     #[test]
     fn everybody_gets_their_own_answer() {
         let links = links(3);
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let links = &links;
-                scope.spawn(move || {
-                    for n in 0..200 {
-                        // Longer and shorter than the buffers on the way.
-                        let path = format!("/{thread}/{n}/{}", "x".repeat(n * 40));
-                        assert_eq!(ask(links, &path).unwrap(), path);
-                    }
-                });
-            }
+        let mut paths: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|thread| {
+                    let links = &links;
+                    scope.spawn(move || {
+                        let answered = (0..200).map(|n| {
+                            // Longer and shorter than the buffers on the way.
+                            let path = format!("/{thread}/{n}/{}", "x".repeat(n * 40));
+                            let (asked, body) = ask(links, &path);
+                            assert_eq!(body.unwrap(), asked);
+                            asked
+                        });
+                        answered.collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|t| t.join().unwrap())
+                .collect()
         });
-        let pool = links.lock();
-        assert_eq!((pool.idle.len(), pool.generation), (3, 0));
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), 8 * 200, "each came back once");
+        let pool = lock(&links.pool);
+        assert_eq!(pool.idle.len(), 3);
+        let parked = |link: &Link<String>| lock(&link.parked).is_some();
+        assert!(!pool.current.as_ref().unwrap().links.iter().any(parked));
+    }
+
+    fn current(links: &Links<String>) -> Arc<Generation<String>> {
+        Arc::clone(lock(&links.pool).current.as_ref().unwrap())
     }
 
     #[test]
     fn a_broken_connection_is_replaced_with_all_the_others() {
         let links = links(2);
-        let broken = links.lock().idle.pop().unwrap();
-        broken.stream.shutdown(std::net::Shutdown::Both).unwrap();
-        links.give_back(broken);
-        assert!(ask(&links, "/lost").is_err());
-        assert_eq!(ask(&links, "/found").unwrap(), "/found");
-        assert_eq!(links.lock().generation, 1);
+        let before = current(&links);
+        // The one that is taken next.
+        let broken = &before.links[*lock(&links.pool).idle.last().unwrap()].stream;
+        broken.shutdown(std::net::Shutdown::Both).unwrap();
+        let (lost, answer) = ask(&links, "/lost");
+        assert_eq!(lost, "/lost");
+        assert!(answer.is_err());
+        asks_and_gets(&links, "/found");
+        assert!(!Arc::ptr_eq(&before, &current(&links)));
+    }
+
+    #[test]
+    fn a_thread_that_gets_no_request_leaves_with_some_traveller() {
+        let links = links(2);
+        let generation = current(&links);
+        let park = |number: usize, path: &str| {
+            let traveller = path.to_owned();
+            let is_head = false;
+            *lock(&generation.links[number].parked) = Some(Parked { traveller, is_head });
+        };
+        park(0, "/own");
+        park(1, "/other");
+        assert_eq!(generation.reclaim(0).traveller, "/own");
+        assert_eq!(generation.reclaim(0).traveller, "/other");
+        // Somebody parks while it looks.
+        std::thread::scope(|scope| {
+            let reclaimed = scope.spawn(|| generation.reclaim(0).traveller);
+            park(1, "/late");
+            assert_eq!(reclaimed.join().unwrap(), "/late");
+        });
     }
 
     #[test]
     fn tiny_http_accepts_nobody_else() {
         let links = links(2);
-        let connect = |to: &Link| {
+        let connect = |to: &Stream| {
             #[cfg(target_os = "linux")]
-            return Stream::connect_addr(&to.stream.peer_addr().unwrap());
+            return Stream::connect_addr(&to.peer_addr().unwrap());
             #[cfg(not(target_os = "linux"))]
-            return Stream::connect(to.stream.peer_addr().unwrap());
+            return Stream::connect(to.peer_addr().unwrap());
         };
         // Its thread says that it ends a moment before it has closed the door.
-        while connect(&links.lock().idle[0]).is_ok() {
+        while connect(&current(&links).links[0].stream).is_ok() {
             std::thread::yield_now();
         }
-        assert_eq!(ask(&links, "/again").unwrap(), "/again");
+        asks_and_gets(&links, "/again");
     }
 
     #[test]
     fn a_request_without_the_secret_is_not_served() {
         let links = links(2);
-        let mut link = links.lock().idle.pop().unwrap();
-        link.stream
-            .write_all(b"GET /alien HTTP/1.1\r\nMayfly-Gate: 0\r\n\r\n")
-            .unwrap();
+        let (generation, taken) = links.take().unwrap();
+        let mut stream = &generation.links[taken].stream;
+        let forged = format!("GET /alien HTTP/1.1\r\n{HEADER}: 0 {taken}\r\n\r\n");
+        stream.write_all(forged.as_bytes()).unwrap();
         // The two may come into tiny_http's queue in either order: ask until the first was met.
-        link.stream.set_nonblocking(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
         let mut answer = Vec::new();
-        while let Err(error) = read_answer(&mut link.stream, false, &mut answer) {
+        while let Err(error) = read_answer(stream, false, &mut answer) {
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            assert_eq!(ask(&links, "/own").unwrap(), "/own");
+            asks_and_gets(&links, "/own");
         }
         assert!(answer.starts_with(b"HTTP/1.1 403 "));
     }

@@ -4,6 +4,8 @@ pub mod listen;
 
 pub mod gate;
 
+mod conversation;
+
 mod timed;
 
 mod connections;

@@ -9,12 +9,12 @@ use crate::announce::{Refusal, Reply};
 use crate::log::{About, Log};
 use crate::report;
 use crate::tracker::Tracker;
-use std::io::Cursor;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tiny_http::{Header, Request, Response, StatusCode};
+use tiny_http::{Method, Request, StatusCode};
 
 /// Answers requests.
 pub struct Server {
@@ -58,25 +58,24 @@ impl Server {
             write_refusal(&Refusal::Internal, &mut body);
             Page { status: 500, body }
         });
-        let header = |name: &str, value: &str| {
-            // Both are constants of printable ASCII.
-            Header::from_bytes(name, value).expect("a valid header")
-        };
-        let length = page.body.len();
-        let response = Response::new(
-            StatusCode(page.status),
-            vec![
-                header("Server", "mayfly"),
-                header("Content-Type", "text/plain"),
-            ],
-            Cursor::new(page.body),
-            Some(length),
-            None,
-        )
-        // Some clients cannot read a chunked body.
-        .with_chunked_threshold(usize::MAX);
+        let mut answer = Vec::with_capacity(128 + page.body.len());
+        let reason = StatusCode(page.status).default_reason_phrase();
+        // Writing into a Vec does not fail.
+        let _ = write!(
+            answer,
+            "HTTP/1.1 {} {reason}\r\nServer: mayfly\r\nContent-Type: text/plain\r\n\
+             Content-Length: {}\r\n\r\n",
+            page.status,
+            page.body.len(),
+        );
+        if *request.method() != Method::Head {
+            answer.extend_from_slice(&page.body);
+        }
+        // By hand and in one write: tiny_http would take more time for the head than the tracker
+        // for the announce.
+        let mut writer = request.into_writer();
         // If it does not reach the gate, the gate knows.
-        let _ = request.respond(response);
+        let _ = writer.write_all(&answer).and_then(|()| writer.flush());
     }
 
     fn page(&self, request: &Request) -> Page {
@@ -165,10 +164,10 @@ fn not_found(visitor: &Visitor<'_>) -> String {
     )
 }
 
-/// Reads the gate's second header: source, local address and port, whether it was forwarded, host
+/// Reads the gate's first header: source, local address and port, whether it was forwarded, host
 /// or nothing.
 fn visitor(request: &Request) -> Option<Visitor<'_>> {
-    let mut words = request.headers().get(1)?.value.as_str().split(' ');
+    let mut words = request.headers().first()?.value.as_str().split(' ');
     Some(Visitor {
         source: words.next()?.parse().ok()?,
         local: words.next()?.parse().ok()?,

@@ -35,7 +35,7 @@ impl Timer {
 /// Reads once, waiting for at most `time`.
 pub fn read_within(
     mut stream: &TcpStream,
-    place: &Place<'_>,
+    place: &Place,
     bytes: &mut [u8],
     time: Duration,
     timer: &mut Timer,

@@ -1,0 +1,265 @@
+//! A client's connection, from its first request to its end: reads heads within their time, has
+//! them cleaned for tiny_http, and writes the answers.
+//!
+//! Who answers is not known here: a conversation travels with its request from the thread that
+//! has read it to the one that takes its answer (see `link.rs`).
+
+use super::announce::write_refusal;
+use super::connections::Place;
+use super::gate::Limits;
+use super::head::{self, Head, Refused};
+use super::timed::{Timer, is_timeout, read_within, write_within};
+use crate::announce::Refusal;
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// After a refusal the client's remaining bytes are read for so long, so that it gets to read
+/// the answer: closing with bytes unread would reset the connection.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_BYTES: usize = 256 * 1024;
+/// What a client can always take at once without waiting: less than any system's send buffer.
+const SMALL_ANSWER: usize = 4096;
+
+/// Who the client is and how it came; both addresses are canonical.
+#[derive(Clone, Copy)]
+pub struct Visitor {
+    /// Where it is.
+    pub source: IpAddr,
+    /// The address and port of this machine that it reached.
+    pub local: SocketAddr,
+    /// Index of the listener that it came by.
+    pub listener: usize,
+}
+
+/// A client's connection.
+pub struct Conversation {
+    stream: Arc<TcpStream>,
+    place: Place,
+    visitor: Visitor,
+    timer: Timer,
+    /// Bytes of the client that belong to requests which are not read yet.
+    received: Vec<u8>,
+    is_first: bool,
+    /// Of the request under way.
+    manner: Manner,
+}
+
+/// How a client wants to be answered.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    is_head: bool,
+    is_http_1_0: bool,
+    keep_alive: bool,
+}
+
+impl Conversation {
+    /// A connection whose client has said nothing yet. `received` is a buffer to use.
+    pub fn new(
+        stream: Arc<TcpStream>,
+        place: Place,
+        visitor: Visitor,
+        mut received: Vec<u8>,
+    ) -> Conversation {
+        received.clear();
+        Conversation {
+            stream,
+            place,
+            visitor,
+            timer: Timer::default(),
+            received,
+            is_first: true,
+            manner: Manner::default(),
+        }
+    }
+
+    /// Closes the connection. Returns the buffer, for another one to use.
+    pub fn end(self) -> Vec<u8> {
+        self.received
+    }
+
+    /// Who the client is.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// Whether the request under way wants no body.
+    pub fn is_head(&self) -> bool {
+        self.manner.is_head
+    }
+
+    /// Waits for a request and writes the one for tiny_http into `request`, but for its end.
+    /// `false`: there is none, the client has left, was silent for too long or lost its place. An
+    /// error is one that the client is to be told.
+    pub fn read_request(
+        &mut self,
+        limits: &Limits,
+        request: &mut Vec<u8>,
+    ) -> Result<bool, Refused> {
+        self.place.wait_begins();
+        let first_byte_time = match self.is_first {
+            true => limits.head_time,
+            false => limits.idle_time,
+        };
+        let read = self.read_head(first_byte_time, limits.head_time);
+        if !self.place.wait_ends() {
+            return Ok(false);
+        }
+        let Some((head, length)) = read? else {
+            return Ok(false);
+        };
+        self.clean(&head, request);
+        self.received.drain(..length);
+        self.manner = Manner {
+            is_head: head.is_head,
+            is_http_1_0: head.is_http_1_0,
+            keep_alive: head.keep_alive,
+        };
+        Ok(true)
+    }
+
+    /// Writes an answer, of which `end_of_head` bytes are its head. Returns whether the
+    /// conversation goes on, which it does only if the client and we (`may_go_on`) wish it.
+    pub fn write_answer(
+        &mut self,
+        answer: &mut Vec<u8>,
+        end_of_head: usize,
+        may_go_on: bool,
+        limits: &Limits,
+    ) -> bool {
+        let keep_alive = self.manner.keep_alive && may_go_on;
+        let connection = match (keep_alive, self.manner.is_http_1_0) {
+            (false, _) => &b"Connection: close\r\n"[..],
+            (true, true) => b"Connection: keep-alive\r\n",
+            (true, false) => b"",
+        };
+        // Before the empty line that ends the head.
+        let at = end_of_head - 2;
+        answer.splice(at..at, connection.iter().copied());
+        self.place.wait_begins();
+        // A first answer of this size never has to wait, so most connections go without.
+        if !self.is_first || answer.len() > SMALL_ANSWER {
+            self.timer.set_write(&self.stream, limits.answer_time);
+        }
+        self.is_first = false;
+        let written = write_within(&self.stream, answer, limits.answer_time, &mut self.timer);
+        written.is_ok() && keep_alive
+    }
+
+    /// Answers what may not pass, and closes so that the client can read the answer.
+    pub fn refuse(&mut self, refused: Refused, answer: &mut Vec<u8>) -> io::Result<()> {
+        let mut body = Vec::new();
+        let mut allow = "";
+        if refused == head::NOT_A_GET {
+            // Of all these, only this can be an announce by a client that means it.
+            write_refusal(&Refusal::NotAGet, &mut body);
+            allow = "Allow: GET, HEAD\r\n";
+        } else {
+            body.extend_from_slice(refused.text.as_bytes());
+            body.push(b'\n');
+        }
+        answer.clear();
+        write!(
+            answer,
+            "HTTP/1.1 {}\r\nServer: mayfly\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+             {allow}Connection: close\r\n\r\n",
+            refused.status,
+            body.len()
+        )?;
+        answer.extend_from_slice(&body);
+        self.place.wait_begins();
+        self.timer.set_write(&self.stream, DRAIN_TIME);
+        write_within(&self.stream, answer, DRAIN_TIME, &mut self.timer)?;
+        self.stream.shutdown(Shutdown::Write)?;
+        let begin = Instant::now();
+        let mut drained = 0;
+        let mut bytes = [0; 4096];
+        while drained < DRAIN_BYTES {
+            let left = DRAIN_TIME.checked_sub(begin.elapsed());
+            let left = left.filter(|left| !left.is_zero());
+            let left = left.ok_or(ErrorKind::TimedOut)?;
+            let (stream, timer) = (&self.stream, &mut self.timer);
+            match read_within(stream, &self.place, &mut bytes, left, timer)? {
+                0 => break,
+                length => drained += length,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until `received` begins with a whole head. Bytes behind it stay where they are.
+    /// Returns the head and how many bytes it has, or `None` if the client has gone, or was
+    /// silent for too long.
+    fn read_head(
+        &mut self,
+        first_byte_time: Duration,
+        head_time: Duration,
+    ) -> Result<Option<(Head, usize)>, Refused> {
+        let received = &mut self.received;
+        // Until the first byte, and from then on until the last, however slowly they drip.
+        let mut end_of_silence = None;
+        let mut end_of_head = None;
+        let mut seen = 0;
+        loop {
+            received.drain(..head::leading_empty_lines(received));
+            head::check_beginning(received)?;
+            if let Some(length) = head::end(received, seen) {
+                let head = head::parse(&received[..length])?;
+                return Ok(Some((head, length)));
+            }
+            seen = received.len();
+            let (end, time) = match received.is_empty() {
+                true => (&mut end_of_silence, first_byte_time),
+                false => (&mut end_of_head, head_time),
+            };
+            // Most heads come whole with the first read, and need no look at the clock.
+            let left = match *end {
+                None => time,
+                Some(end) => Instant::saturating_duration_since(&end, Instant::now()),
+            };
+            if left.is_zero() {
+                return match received.is_empty() {
+                    true => Ok(None),
+                    false => Err(head::TOO_SLOW),
+                };
+            }
+            end.get_or_insert_with(|| Instant::now() + time);
+            let mut more = [0; 2048];
+            match read_within(&self.stream, &self.place, &mut more, left, &mut self.timer) {
+                Ok(0) => return Ok(None),
+                Ok(length) => received.extend_from_slice(&more[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) && !received.is_empty() => {
+                    return Err(head::TOO_SLOW);
+                }
+                Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
+    /// the client's headers nothing is passed on but the host, and whether a proxy has added some.
+    fn clean(&self, head: &Head, request: &mut Vec<u8>) {
+        request.clear();
+        let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
+        request.extend_from_slice(method);
+        head::write_target(&self.received[head.target.clone()], request);
+        // Writing into a Vec does not fail.
+        let _ = write!(
+            request,
+            " HTTP/1.1\r\nVisitor: {} {} {} ",
+            self.visitor.source,
+            self.visitor.local,
+            if head.is_forwarded {
+                "forwarded"
+            } else {
+                "direct"
+            }
+        );
+        if let Some(host) = &head.host {
+            request.extend_from_slice(&self.received[host.clone()]);
+        }
+        request.extend_from_slice(b"\r\n");
+    }
+}
