@@ -6,6 +6,7 @@
 
 mod crowding;
 mod index;
+mod members;
 mod peers;
 mod random;
 mod swarm;
@@ -17,6 +18,7 @@ use crate::address::{Neighbour, Reach};
 use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
 use crowding::Crowding;
 use index::Index;
+use members::Member;
 use peers::{Moment, Peers, Slot};
 use random::Random;
 use std::collections::HashMap;
@@ -335,11 +337,11 @@ impl Swarms {
             *free.expect("keys are distinct") = Some(group);
             total += group.members.len() as u32;
         }
-        let member = |mut number: u32| {
+        let find = |mut number: usize| {
             for group in groups.iter().flatten() {
-                match group.members.get(number as usize) {
-                    Some(member) => return member,
-                    None => number -= group.members.len() as u32,
+                match group.members.len() {
+                    length if number < length => return (&group.members, number),
+                    length => number -= length,
                 }
             }
             unreachable!("numbers are below the total")
@@ -353,29 +355,27 @@ impl Swarms {
         // The asker's number stands for nobody: those above it move down by one.
         let others = total - u32::from(asker.is_some());
         random::draw(&mut self.random, others, tries, &mut self.drawn);
-        let number = |n: u32| n + u32::from(asker.is_some_and(|asker| n >= asker));
+        let number = |n: u32| (n + u32::from(asker.is_some_and(|asker| n >= asker))) as usize;
         // With a million peers every member is in memory that no cache holds. A loop that does
         // nothing but touch them has the processor fetch several at once, which spares the one
         // below up to a microsecond.
-        let touched = self
-            .drawn
-            .iter()
-            .fold(0, |sum, &n| sum ^ member(number(n)).touch());
+        let touched = self.drawn.iter().fold(0, |sum, &n| {
+            let (members, place) = find(number(n));
+            sum ^ members.touch(place)
+        });
         std::hint::black_box(touched);
         let end = picked.len() + most;
         for &n in &self.drawn {
-            let member = member(number(n));
-            if is_behind && peers.silence(member.slot(), now) > life {
+            let (members, place) = find(number(n));
+            let Member { endpoint, slot } = members.get(place).expect("it was found");
+            if is_behind && peers.silence(slot, now) > life {
                 continue;
             }
             let peer_id = match selection.with_peer_ids {
-                true => peers.get(member.slot()).peer_id,
+                true => peers.get(slot).peer_id,
                 false => PeerId::default(),
             };
-            picked.push(Peer {
-                endpoint: member.endpoint(),
-                peer_id,
-            });
+            picked.push(Peer { endpoint, peer_id });
             if picked.len() == end {
                 break;
             }
@@ -405,7 +405,7 @@ impl Swarms {
         let peer = self.peers.get(slot);
         self.swarms[peer.swarm as usize]
             .member(peer.key, peer.place)
-            .endpoint()
+            .endpoint
     }
 
     fn is_at(&self, slot: Slot, swarm: u32, endpoint: Endpoint) -> bool {

@@ -3,8 +3,9 @@
 //!
 //! Which members are alive, and who may see whom, is decided elsewhere.
 
+use super::members::{Member, Members};
 use super::peers::Slot;
-use crate::address::{self, Reach};
+use crate::address::Reach;
 use crate::announce::{Endpoint, InfoHash};
 use std::net::IpAddr;
 
@@ -29,38 +30,10 @@ impl GroupKey {
 /// How many different [`GroupKey`]s there are.
 pub const MOST_GROUPS: usize = 12;
 
-/// A member of a swarm: 22 bytes. Arrays of bytes, since fields of two and four bytes would be
-/// padded to 24.
-#[derive(Clone, Copy)]
-pub struct Member {
-    address: [u8; 16],
-    port: [u8; 2],
-    slot: [u8; 4],
-}
-
-impl Member {
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint {
-            ip: address::from_bytes(self.address),
-            port: u16::from_ne_bytes(self.port),
-        }
-    }
-
-    /// Some byte of it, for its being read.
-    pub fn touch(&self) -> u8 {
-        self.slot[0]
-    }
-
-    /// Where the rest of what is known of it lies.
-    pub fn slot(&self) -> Slot {
-        u32::from_ne_bytes(self.slot)
-    }
-}
-
 /// Members with the same [`GroupKey`], in no order.
 pub struct Group {
     pub key: GroupKey,
-    pub members: Vec<Member>,
+    pub members: Members,
 }
 
 pub struct Swarm {
@@ -102,22 +75,13 @@ impl Swarm {
                 self.groups.reserve_exact(1);
                 self.groups.push(Group {
                     key,
-                    members: Vec::new(),
+                    members: Members::new(key.is_ipv6),
                 });
                 self.groups.len() - 1
             }
         };
         let members = &mut self.groups[index].members;
-        if members.len() == members.capacity() {
-            // Half as much again instead of std's twice as much: with many small swarms the
-            // unused places are what memory goes for.
-            members.reserve_exact(members.len() / 2 + 1);
-        }
-        members.push(Member {
-            address: address::to_bytes(endpoint.ip),
-            port: endpoint.port.to_ne_bytes(),
-            slot: slot.to_ne_bytes(),
-        });
+        members.push(Member { endpoint, slot });
         members.len() as u32 - 1
     }
 
@@ -127,20 +91,18 @@ impl Swarm {
         let index = self.groups.iter().position(|g| g.key == key)?;
         let members = &mut self.groups[index].members;
         members.swap_remove(place as usize);
-        if members.is_empty() {
+        if members.len() == 0 {
             self.groups.swap_remove(index);
             return None;
         }
-        if members.len() < members.capacity() / 4 {
-            members.shrink_to(members.len() * 2);
-        }
-        members.get(place as usize).map(Member::slot)
+        members.get(place as usize).map(|member| member.slot)
     }
 
     /// The member at `place` of a group.
-    pub fn member(&self, key: GroupKey, place: u32) -> &Member {
+    pub fn member(&self, key: GroupKey, place: u32) -> Member {
         let group = self.groups.iter().find(|g| g.key == key);
+        let member = group.and_then(|group| group.members.get(place as usize));
         // A peer's group and place are changed only together with the swarm's groups.
-        &group.expect("a peer's group exists").members[place as usize]
+        member.expect("a peer's group has it")
     }
 }

@@ -355,13 +355,14 @@ fn check_that_it_all_fits_together(swarms: &Swarms) {
         assert_eq!(swarm.info_hash, *info_hash);
         assert!(!swarm.is_empty());
         for group in swarm.groups() {
-            assert!(!group.members.is_empty());
-            for (place, member) in group.members.iter().enumerate() {
-                let peer = swarms.peers.get(member.slot());
+            assert_ne!(group.members.len(), 0);
+            for place in 0..group.members.len() {
+                let member = group.members.get(place).unwrap();
+                let peer = swarms.peers.get(member.slot);
                 assert_eq!((peer.swarm, peer.place), (index, place as u32));
                 assert_eq!(peer.key, group.key);
-                let fingerprint = swarms.index.fingerprint(index, member.endpoint());
-                assert_eq!(swarms.index.get(fingerprint), Some(member.slot()));
+                let fingerprint = swarms.index.fingerprint(index, member.endpoint);
+                assert_eq!(swarms.index.get(fingerprint), Some(member.slot));
                 members += 1;
             }
         }
