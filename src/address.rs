@@ -2,7 +2,7 @@
 //!
 //! Values only; nothing here asks the machine which addresses it has (see `own_addresses.rs`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The one form in which an address is stored, compared and shown: an IPv4 address that arrived
 /// as `::ffff:a.b.c.d` (every IPv4 client of a dual-stack socket does) is an IPv4 address.
@@ -77,19 +77,11 @@ pub fn is_unicast(ip: IpAddr) -> bool {
     }
 }
 
-/// The address in 16 bytes, an IPv4 one as `::ffff:a.b.c.d`: how the state stores both alike.
+/// The address in 16 bytes, an IPv4 one as `::ffff:a.b.c.d`: both alike.
 pub fn to_bytes(ip: IpAddr) -> [u8; 16] {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
         IpAddr::V6(ip) => ip.octets(),
-    }
-}
-
-/// The canonical address in 16 bytes that [`to_bytes`] made.
-pub fn from_bytes(bytes: [u8; 16]) -> IpAddr {
-    match bytes {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
-        _ => Ipv6Addr::from(bytes).into(),
     }
 }
 
@@ -163,13 +155,6 @@ mod tests {
         }
         for text in ["1.2.3.4", "223.255.255.255", "::1", "2001:db8::1"] {
             assert!(is_unicast(ip(text)), "{text}");
-        }
-    }
-
-    #[test]
-    fn bytes_there_and_back() {
-        for text in ["192.0.2.7", "2001:db8::7", "::1", "127.0.0.1"] {
-            assert_eq!(from_bytes(to_bytes(ip(text))), ip(text));
         }
     }
 }

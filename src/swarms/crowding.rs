@@ -55,8 +55,9 @@ impl Crowding {
             self.place_in_all(neighbour),
             self.place_in_swarm(swarm, neighbour),
         );
-        self.in_all[all] -= 1;
-        self.in_swarm[one] -= 1;
+        // Never below zero, but for two peers with the same fingerprint (see `mod.rs`).
+        self.in_all[all] = self.in_all[all].saturating_sub(1);
+        self.in_swarm[one] = self.in_swarm[one].saturating_sub(1);
     }
 
     fn place_in_all(&self, neighbour: Neighbour) -> usize {

@@ -7,110 +7,113 @@ use super::peers::Slot;
 use crate::announce::Endpoint;
 use std::net::IpAddr;
 
-/// A member of a swarm.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Member {
-    pub endpoint: Endpoint,
-    /// Where the rest of what is known of it lies.
-    pub slot: Slot,
+/// Members of one address family, in no order.
+pub struct Members {
+    endpoints: Endpoints,
+    /// Apart from the endpoints, since an answer has no use for them.
+    slots: Vec<Slot>,
 }
 
-/// Members of one address family, in no order: 10 bytes each of IPv4, 22 of IPv6.
-pub enum Members {
+/// 6 bytes each of IPv4, 18 of IPv6.
+enum Endpoints {
     V4(Vec<Packed<4>>),
     V6(Vec<Packed<16>>),
 }
 
-/// A member. Arrays of bytes, since fields of two and four bytes would be padded.
+/// An address and a port. Arrays of bytes, since a field of two bytes would be padded to four.
 #[derive(Clone, Copy)]
-pub struct Packed<const N: usize> {
+struct Packed<const N: usize> {
     address: [u8; N],
     port: [u8; 2],
-    slot: [u8; 4],
 }
 
 impl Members {
     /// None yet; all will be of this family.
     pub fn new(is_ipv6: bool) -> Members {
-        match is_ipv6 {
-            false => Members::V4(Vec::new()),
-            true => Members::V6(Vec::new()),
+        Members {
+            endpoints: match is_ipv6 {
+                false => Endpoints::V4(Vec::new()),
+                true => Endpoints::V6(Vec::new()),
+            },
+            slots: Vec::new(),
         }
     }
 
     pub fn len(&self) -> usize {
-        match self {
-            Members::V4(members) => members.len(),
-            Members::V6(members) => members.len(),
+        self.slots.len()
+    }
+
+    pub fn endpoint(&self, place: usize) -> Endpoint {
+        match &self.endpoints {
+            Endpoints::V4(all) => all[place].unpack(all[place].address),
+            Endpoints::V6(all) => all[place].unpack(all[place].address),
         }
     }
 
-    pub fn get(&self, place: usize) -> Option<Member> {
-        match self {
-            Members::V4(members) => members.get(place).map(|m| m.unpack(m.address)),
-            Members::V6(members) => members.get(place).map(|m| m.unpack(m.address)),
-        }
+    /// Where the rest of what is known of a member lies.
+    pub fn slot(&self, place: usize) -> Slot {
+        self.slots[place]
     }
 
-    /// Some byte of a member, for its being read.
+    /// Some byte of a member's endpoint, for its being read.
     pub fn touch(&self, place: usize) -> u8 {
-        match self {
-            Members::V4(members) => members[place].slot[0],
-            Members::V6(members) => members[place].slot[0],
+        match &self.endpoints {
+            Endpoints::V4(all) => all[place].port[0],
+            Endpoints::V6(all) => all[place].port[0],
         }
     }
 
     /// Adds a member, whose family is that of all.
-    pub fn push(&mut self, Member { endpoint, slot }: Member) {
-        match (self, endpoint.ip) {
-            (Members::V4(members), IpAddr::V4(ip)) => {
-                push(members, ip.octets(), endpoint.port, slot);
+    pub fn push(&mut self, endpoint: Endpoint, slot: Slot) {
+        let port = endpoint.port.to_ne_bytes();
+        match (&mut self.endpoints, endpoint.ip) {
+            (Endpoints::V4(all), IpAddr::V4(ip)) => {
+                let address = ip.octets();
+                push(all, Packed { address, port });
             }
-            (Members::V6(members), IpAddr::V6(ip)) => {
-                push(members, ip.octets(), endpoint.port, slot);
+            (Endpoints::V6(all), IpAddr::V6(ip)) => {
+                let address = ip.octets();
+                push(all, Packed { address, port });
             }
             _ => unreachable!("a group has one family"),
         }
+        push(&mut self.slots, slot);
     }
 
-    /// Removes the member at `place`, to which the last one moves.
-    pub fn swap_remove(&mut self, place: usize) {
-        match self {
-            Members::V4(members) => swap_remove(members, place),
-            Members::V6(members) => swap_remove(members, place),
+    /// Removes the member at `place`. The last one moves there; returns its slot, unless it was
+    /// the last one itself.
+    pub fn swap_remove(&mut self, place: usize) -> Option<Slot> {
+        match &mut self.endpoints {
+            Endpoints::V4(all) => swap_remove(all, place),
+            Endpoints::V6(all) => swap_remove(all, place),
         }
+        swap_remove(&mut self.slots, place);
+        self.slots.get(place).copied()
     }
 }
 
 impl<const N: usize> Packed<N> {
-    fn unpack(&self, ip: impl Into<IpAddr>) -> Member {
-        Member {
-            endpoint: Endpoint {
-                ip: ip.into(),
-                port: u16::from_ne_bytes(self.port),
-            },
-            slot: u32::from_ne_bytes(self.slot),
+    fn unpack(&self, ip: impl Into<IpAddr>) -> Endpoint {
+        Endpoint {
+            ip: ip.into(),
+            port: u16::from_ne_bytes(self.port),
         }
     }
 }
 
-fn push<const N: usize>(members: &mut Vec<Packed<N>>, address: [u8; N], port: u16, slot: Slot) {
-    if members.len() == members.capacity() {
+fn push<T>(all: &mut Vec<T>, one: T) {
+    if all.len() == all.capacity() {
         // Half as much again instead of std's twice as much: with many small swarms the unused
         // places are what memory goes for.
-        members.reserve_exact(members.len() / 2 + 1);
+        all.reserve_exact(all.len() / 2 + 1);
     }
-    members.push(Packed {
-        address,
-        port: port.to_ne_bytes(),
-        slot: slot.to_ne_bytes(),
-    });
+    all.push(one);
 }
 
-fn swap_remove<T>(members: &mut Vec<T>, place: usize) {
-    members.swap_remove(place);
-    if members.len() < members.capacity() / 4 {
-        members.shrink_to(members.len() * 2);
+fn swap_remove<T>(all: &mut Vec<T>, place: usize) {
+    all.swap_remove(place);
+    if all.len() < all.capacity() / 4 {
+        all.shrink_to(all.len() * 2);
     }
 }
 
@@ -123,27 +126,23 @@ mod tests {
         for text in ["192.0.2.7", "2001:db8::7", "::1"] {
             let ip: IpAddr = text.parse().unwrap();
             let mut members = Members::new(ip.is_ipv6());
-            let member = |n: u32| Member {
-                endpoint: Endpoint {
-                    ip,
-                    port: 1000 + n as u16,
-                },
-                slot: 0x0102_0304 + n,
+            let member = |n: u16| {
+                let port = 1000 + n;
+                (Endpoint { ip, port }, 0x0102_0304 + u32::from(n))
             };
-            (0..9).for_each(|n| members.push(member(n)));
-            members.swap_remove(2);
-            let expected = [0, 1, 8, 3, 4, 5, 6, 7].map(member);
-            let found: Vec<_> = (0..members.len())
-                .map(|p| members.get(p).unwrap())
-                .collect();
-            assert_eq!(found, expected);
-            assert_eq!(members.get(8), None);
+            for (endpoint, slot) in (0..9).map(member) {
+                members.push(endpoint, slot);
+            }
+            assert_eq!(members.swap_remove(2), Some(member(8).1), "it moved");
+            assert_eq!(members.swap_remove(7), None, "it was the last");
+            let places = 0..members.len();
+            let found = places.map(|place| (members.endpoint(place), members.slot(place)));
+            assert!(found.eq([0, 1, 8, 3, 4, 5, 6].map(member)));
         }
     }
 
     #[test]
-    fn a_member_is_as_small_as_can_be() {
-        assert_eq!(size_of::<Packed<4>>(), 10);
-        assert_eq!(size_of::<Packed<16>>(), 22);
+    fn an_endpoint_is_as_small_as_can_be() {
+        assert_eq!((size_of::<Packed<4>>(), size_of::<Packed<16>>()), (6, 18));
     }
 }

@@ -18,7 +18,6 @@ use crate::address::{Neighbour, Reach};
 use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
 use crowding::Crowding;
 use index::Index;
-use members::Member;
 use peers::{Moment, Peers, Slot};
 use random::Random;
 use std::collections::HashMap;
@@ -196,9 +195,9 @@ impl Swarms {
         let swarm = known.unwrap_or_else(|| self.begin(info_hash));
         let fingerprint = self.index.fingerprint(swarm, peer.endpoint);
         if let Some(other) = self.index.get(fingerprint) {
-            // Another peer has the same 64-bit fingerprint. That takes 2^32 peers to expect, and
-            // cannot be brought about, the hash being keyed. The other makes room, and is back
-            // with its next announce. This swarm may have ended with it, so begin anew.
+            // A peer of another swarm has the same 64-bit fingerprint. That takes 2^32 peers to
+            // expect, and cannot be brought about, the hash being keyed. The other makes room,
+            // and is back with its next announce. Its swarm may have ended, so begin anew.
             self.forget(other);
             let (seat, is_first) = self.put_at(info_hash, peer, now)?;
             return Ok((seat, is_first || known.is_none()));
@@ -240,7 +239,7 @@ impl Swarms {
         peer_id: Option<PeerId>,
     ) -> Option<Ended> {
         let slot = self.seat(info_hash, endpoint)?.slot?;
-        if peer_id.is_some_and(|id| id != self.peers.get(slot).peer_id) {
+        if peer_id.is_some_and(|id| id != self.peers.id(slot)) {
             return None;
         }
         self.forget(slot).map(|info_hash| Ended {
@@ -272,10 +271,14 @@ impl Swarms {
     }
 
     /// Where the swarm is, if it is known, and the peer at `endpoint`, if that is.
+    ///
+    /// The fingerprint is taken for the endpoint, without a look at that: a look would be one
+    /// more visit to memory that no cache holds. Among a million peers of one swarm, an announce
+    /// is taken for another peer's once in 2^44 times; it costs one of the two its place.
     pub fn seat(&self, info_hash: InfoHash, endpoint: Endpoint) -> Option<Seat> {
         let &swarm = self.by_info_hash.get(&info_hash)?;
         let slot = self.index.get(self.index.fingerprint(swarm, endpoint));
-        let slot = slot.filter(|&slot| self.is_at(slot, swarm, endpoint));
+        let slot = slot.filter(|&slot| self.peers.get(slot).swarm == swarm);
         Some(Seat { swarm, slot })
     }
 
@@ -352,33 +355,34 @@ impl Swarms {
             .oldest()
             .is_some_and(|slot| peers.silence(slot, now) > life);
         let tries = if is_behind { 4 * most } else { most };
-        // The asker's number stands for nobody: those above it move down by one.
-        let others = total - u32::from(asker.is_some());
-        random::draw(&mut self.random, others, tries, &mut self.drawn);
-        let number = |n: u32| (n + u32::from(asker.is_some_and(|asker| n >= asker))) as usize;
+        // One more, should the asker be among them; leaving it out then leaves the others as
+        // random as they were. So nothing here waits for where the asker was found to be.
+        random::draw(&mut self.random, total, tries + 1, &mut self.drawn);
         // With a million peers every member is in memory that no cache holds. A loop that does
         // nothing but touch them has the processor fetch several at once, which spares the one
         // below up to a microsecond.
         let touched = self.drawn.iter().fold(0, |sum, &n| {
-            let (members, place) = find(number(n));
+            let (members, place) = find(n as usize);
             sum ^ members.touch(place)
         });
         std::hint::black_box(touched);
         let end = picked.len() + most;
         for &n in &self.drawn {
-            let (members, place) = find(number(n));
-            let Member { endpoint, slot } = members.get(place).expect("it was found");
-            if is_behind && peers.silence(slot, now) > life {
-                continue;
-            }
-            let peer_id = match selection.with_peer_ids {
-                true => peers.get(slot).peer_id,
-                false => PeerId::default(),
-            };
-            picked.push(Peer { endpoint, peer_id });
             if picked.len() == end {
                 break;
             }
+            let (members, place) = find(n as usize);
+            if Some(n) == asker || is_behind && peers.silence(members.slot(place), now) > life {
+                continue;
+            }
+            let peer_id = match selection.with_peer_ids {
+                true => peers.id(members.slot(place)),
+                false => PeerId::default(),
+            };
+            picked.push(Peer {
+                endpoint: members.endpoint(place),
+                peer_id,
+            });
         }
     }
 
@@ -403,20 +407,14 @@ impl Swarms {
 
     fn endpoint(&self, slot: Slot) -> Endpoint {
         let peer = self.peers.get(slot);
-        self.swarms[peer.swarm as usize]
-            .member(peer.key, peer.place)
-            .endpoint
-    }
-
-    fn is_at(&self, slot: Slot, swarm: u32, endpoint: Endpoint) -> bool {
-        self.peers.get(slot).swarm == swarm && self.endpoint(slot) == endpoint
+        self.swarms[peer.swarm as usize].endpoint(peer.key, peer.place)
     }
 
     /// A known peer has announced again.
     fn update(&mut self, slot: Slot, key: GroupKey, announced: &Present, now: Moment) {
-        let peer = self.peers.get_mut(slot);
+        let peer = self.peers.get(slot);
         let (old_key, old_place, swarm) = (peer.key, peer.place, peer.swarm as usize);
-        peer.peer_id = announced.peer_id;
+        self.peers.set_id(slot, announced.peer_id);
         if key != old_key {
             // It has become a seeder, or a leecher again.
             self.leave_group(swarm, old_key, old_place);

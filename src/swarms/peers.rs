@@ -32,7 +32,6 @@ impl Moment {
 }
 
 pub struct Peer {
-    pub peer_id: PeerId,
     /// Index of its swarm.
     pub swarm: u32,
     /// Its group in the swarm.
@@ -47,6 +46,8 @@ pub struct Peer {
 
 pub struct Peers {
     all: Vec<Peer>,
+    /// Apart from the rest, so that what every announce reads lies closer together.
+    ids: Vec<PeerId>,
     /// First of the unused slots, threaded by `newer`.
     unused: Slot,
     oldest: Slot,
@@ -58,6 +59,7 @@ impl Peers {
     pub fn new() -> Peers {
         Peers {
             all: Vec::new(),
+            ids: Vec::new(),
             unused: NONE,
             oldest: NONE,
             newest: NONE,
@@ -77,6 +79,14 @@ impl Peers {
         &mut self.all[slot as usize]
     }
 
+    pub fn id(&self, slot: Slot) -> PeerId {
+        self.ids[slot as usize]
+    }
+
+    pub fn set_id(&mut self, slot: Slot, id: PeerId) {
+        self.ids[slot as usize] = id;
+    }
+
     /// The slot that the next [`add`](Peers::add) will use.
     pub fn next_slot(&self) -> Slot {
         if self.unused == NONE {
@@ -90,7 +100,6 @@ impl Peers {
     pub fn add(&mut self, peer_id: PeerId, swarm: u32, key: GroupKey, place: u32, now: Moment) {
         let slot = self.next_slot();
         let peer = Peer {
-            peer_id,
             swarm,
             key,
             place,
@@ -100,9 +109,11 @@ impl Peers {
         };
         if self.unused == NONE {
             self.all.push(peer);
+            self.ids.push(peer_id);
         } else {
             self.unused = self.all[slot as usize].newer;
             self.all[slot as usize] = peer;
+            self.ids[slot as usize] = peer_id;
         }
         self.count += 1;
         self.append(slot, now);

@@ -3,7 +3,7 @@
 //!
 //! Which members are alive, and who may see whom, is decided elsewhere.
 
-use super::members::{Member, Members};
+use super::members::Members;
 use super::peers::Slot;
 use crate::address::Reach;
 use crate::announce::{Endpoint, InfoHash};
@@ -81,7 +81,7 @@ impl Swarm {
             }
         };
         let members = &mut self.groups[index].members;
-        members.push(Member { endpoint, slot });
+        members.push(endpoint, slot);
         members.len() as u32 - 1
     }
 
@@ -90,19 +90,18 @@ impl Swarm {
     pub fn remove(&mut self, key: GroupKey, place: u32) -> Option<Slot> {
         let index = self.groups.iter().position(|g| g.key == key)?;
         let members = &mut self.groups[index].members;
-        members.swap_remove(place as usize);
+        let moved = members.swap_remove(place as usize);
         if members.len() == 0 {
             self.groups.swap_remove(index);
-            return None;
         }
-        members.get(place as usize).map(|member| member.slot)
+        moved
     }
 
-    /// The member at `place` of a group.
-    pub fn member(&self, key: GroupKey, place: u32) -> Member {
+    /// The endpoint of the member at `place` of a group.
+    pub fn endpoint(&self, key: GroupKey, place: u32) -> Endpoint {
         let group = self.groups.iter().find(|g| g.key == key);
-        let member = group.and_then(|group| group.members.get(place as usize));
         // A peer's group and place are changed only together with the swarm's groups.
-        member.expect("a peer's group has it")
+        let group = group.expect("a peer's group exists");
+        group.members.endpoint(place as usize)
     }
 }
