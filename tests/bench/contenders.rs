@@ -63,6 +63,29 @@ pub fn role(name: &'static str, role: &str) -> Contender {
     until_it_names_its_port(name, Command::new(this).arg(role))
 }
 
+/// A bare Tornado, or why not.
+pub fn tornado() -> Result<Contender, String> {
+    // Debian's own, which need not be the one that the shell finds.
+    let python = "/usr/bin/python3";
+    let has_tornado = Command::new(python)
+        .args(["-c", "import tornado"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !has_tornado {
+        return Err("Tornado is not installed (apt-get install python3-tornado)".into());
+    }
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/bench/tornado_constant.py"
+    );
+    let body = crate::http::FULL_BODY.to_string();
+    Ok(until_it_names_its_port(
+        "bare Tornado",
+        Command::new(python).args([script, &body]),
+    ))
+}
+
 /// opentracker of Debian, or why not.
 pub fn opentracker() -> Result<Contender, String> {
     let directory = std::env::temp_dir().join(format!("mayfly-bench-{}", std::process::id()));

@@ -42,7 +42,7 @@ fn bench() {
         let echo = || contenders::role("bare std echo", "--serve-udp-echo");
         compare(
             vec![contenders::mayfly(), echo()],
-            contenders::opentracker(),
+            [contenders::opentracker()],
             |c| udp::answers_per_second(c.address, ROUND),
         );
     }
@@ -64,7 +64,7 @@ fn bench_http() {
         let bare = || contenders::role("bare tiny_http", "--serve-tiny-http");
         compare(
             vec![contenders::mayfly(), bare()],
-            contenders::opentracker(),
+            [contenders::opentracker(), contenders::tornado()],
             |c| http::answers_per_second(c.address, kept, ROUND),
         );
     }
@@ -74,12 +74,14 @@ fn bench_http() {
 /// one's ratio to it with the spread over the rounds.
 fn compare(
     mut contenders: Vec<Contender>,
-    optional: Result<Contender, String>,
+    optional: impl IntoIterator<Item = Result<Contender, String>>,
     measure: impl Fn(&Contender) -> f64,
 ) {
-    match optional {
-        Ok(contender) => contenders.push(contender),
-        Err(why) => println!("    skipped: {why}"),
+    for contender in optional {
+        match contender {
+            Ok(contender) => contenders.push(contender),
+            Err(why) => println!("    skipped: {why}"),
+        }
     }
     let mut figures = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
