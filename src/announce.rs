@@ -248,6 +248,10 @@ pub enum Refusal {
     TooManyOfAddressInTorrent,
     /// A scrape, while those are not answered.
     ScrapeIsOff,
+    /// A trusted proxy does not say whose announce it is.
+    NotForwarded,
+    /// A trusted proxy names no address that can be read, but says this.
+    Forwarded(String),
     /// Something broke inside the tracker.
     Internal,
 }
@@ -287,6 +291,9 @@ impl Refusal {
                 "very many clients behind one router, or an attack"
             }
             Refusal::ScrapeIsOff => "nobody's fault: --scrape turns them on",
+            Refusal::NotForwarded | Refusal::Forwarded(_) => {
+                "the proxy's configuration; dont_readme.txt has some that work"
+            }
             Refusal::Internal => "a defect of mayfly: please report it",
             Refusal::PortZero => {
                 "probably the client listens on no port, or a proxy in between hides it"
@@ -352,6 +359,16 @@ impl fmt::Display for Refusal {
                 "your address has as many peers in this torrent as one may have; try again later",
             ),
             Refusal::ScrapeIsOff => f.write_str("this tracker does not answer scrapes"),
+            Refusal::NotForwarded => f.write_str(
+                "the tracker's proxy does not say who asks; \
+                 it has to set X-Forwarded-For to the client's address",
+            ),
+            Refusal::Forwarded(said) => write!(
+                f,
+                "the tracker's proxy says '{}', which names no client; \
+                 it has to set X-Forwarded-For to the client's address",
+                said.escape_debug()
+            ),
             Refusal::Internal => {
                 f.write_str("the tracker met an error of its own; the next announce may work")
             }
@@ -406,7 +423,9 @@ mod tests {
 
     #[test]
     fn a_refusal_quotes_what_came_without_control_characters() {
-        let text = Refusal::Port("1\r\n\u{1b}[2J".into()).to_string();
-        assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+        for kind in [Refusal::Port, Refusal::Forwarded] {
+            let text = kind("1\r\n\u{1b}[2J".into()).to_string();
+            assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+        }
     }
 }

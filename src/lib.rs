@@ -12,6 +12,8 @@ pub mod announce;
 
 pub mod address;
 
+pub mod trusted;
+
 pub mod tracker;
 
 pub mod swarms;

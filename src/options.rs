@@ -5,6 +5,7 @@
 
 use crate::address;
 use crate::log::Verbosity;
+use crate::trusted::Network;
 use getopts::{Fail, Matches};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,6 +24,8 @@ const MOST_MAX_PEERS: u32 = 100_000_000;
 /// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
 /// the real world do not ask more often than that.
 const INTERVALS: (f64, f64) = (0.05, 1440.0);
+/// The same as text: to print such numbers takes 15 KB of code.
+const SHOWN_INTERVALS: &str = "0.05 to 1440";
 /// More is of no use to a client, which talks to some dozens at a time.
 const MOST_NUMWANT: u32 = 200;
 
@@ -35,6 +38,8 @@ pub struct Options {
     pub interval: Duration,
     /// Addresses to listen on, each once; none means all.
     pub bind: Vec<IpAddr>,
+    /// Proxies that are believed when they say whom they bring.
+    pub trust_proxy: Vec<Network>,
     /// The most peers in an answer.
     pub numwant: u32,
     /// The most peers stored.
@@ -81,16 +86,24 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
             None => interval(INTERVAL).expect("the default is valid"),
         },
         bind: {
-            let addresses = matches.opt_strs("bind");
             let mut bind = Vec::new();
-            for text in &addresses {
-                let ip = one("bind", text, bind_address)?;
+            each(&matches, "bind", &mut |text| {
+                let ip = bind_address(text)?;
                 // A script may put its list together from two places.
                 if !bind.contains(&ip) {
                     bind.push(ip);
                 }
-            }
+                Ok(())
+            })?;
             bind
+        },
+        trust_proxy: {
+            let mut trusted = Vec::new();
+            each(&matches, "trust-proxy", &mut |text| {
+                trusted.push(Network::parse(text)?);
+                Ok(())
+            })?;
+            trusted
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
         max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
@@ -146,8 +159,8 @@ fn known_options() -> getopts::Options {
             "i",
             "interval",
             &format!(
-                "time between two announces of a client, {} to {}\n(default {INTERVAL})",
-                INTERVALS.0, INTERVALS.1
+                "time between two announces of a client, {SHOWN_INTERVALS}\n\
+                 (default {INTERVAL})"
             ),
             "MINUTES",
         )
@@ -168,6 +181,14 @@ fn known_options() -> getopts::Options {
             "max-peers",
             &format!("most peers stored, newcomers being refused beyond\n(default {MAX_PEERS})"),
             "PEERS",
+        )
+        .optmulti(
+            "",
+            "trust-proxy",
+            "a proxy, or a network of them, that is believed when\n\
+             its X-Forwarded-For, Forwarded or X-Real-IP says who\n\
+             asks; may be repeated (default none)",
+            "ADDRESS[/BITS]",
         )
         .optflag("", "no-udp", "do not answer over UDP")
         .optflag("", "scrape", "answer scrapes (by default they are refused)")
@@ -216,7 +237,23 @@ fn value<T>(
     text.map(|text| one(name, &text, read)).transpose()
 }
 
-fn one<T>(name: &str, text: &str, read: fn(&str) -> Result<T, String>) -> Result<T, String> {
+/// Reads each value of an option that may be repeated.
+fn each(
+    matches: &Matches,
+    name: &str,
+    read: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    let texts = matches.opt_strs(name);
+    texts
+        .iter()
+        .try_for_each(|text| one(name, text, &mut *read))
+}
+
+fn one<T>(
+    name: &str,
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, String> {
     // A value that a shell or a script garbled may hold anything; the message is one line.
     read(text).map_err(|accepted| format!("--{name} '{}': {accepted}", text.escape_debug()))
 }
@@ -233,7 +270,7 @@ fn interval(text: &str) -> Result<Duration, String> {
             Ok(Duration::from_secs((minutes * 60.0).round() as u64))
         }
         _ => Err(format!(
-            "an interval is a number of minutes from {least} to {most}"
+            "an interval is a number of minutes from {SHOWN_INTERVALS}"
         )),
     }
 }
@@ -298,6 +335,7 @@ mod tests {
             port: 9000,
             interval: Duration::from_secs(240),
             bind: vec![],
+            trust_proxy: vec![],
             numwant: 30,
             max_peers: 1_000_000,
             udp: true,
@@ -322,6 +360,8 @@ mod tests {
             assert_eq!(options(line).interval.as_secs(), 120, "{line}");
         }
         assert_eq!(options("-i 0.5").interval.as_secs(), 30);
+        let (least, most) = INTERVALS;
+        assert_eq!(SHOWN_INTERVALS, format!("{least} to {most}"));
         assert_eq!(options("-n 200").numwant, 200);
         assert_eq!(options("--max-peers 5").max_peers, 5);
         assert!(!options("--no-udp").udp);
@@ -332,6 +372,9 @@ mod tests {
         let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5] -b ::1").bind;
         let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());
         assert_eq!(bound, expected);
+        let trusted = options("--trust-proxy 10.0.0.2 --trust-proxy=fd00::/8");
+        let expected = ["10.0.0.2", "fd00::/8"].map(|text| Network::parse(text).unwrap());
+        assert_eq!(trusted.trust_proxy, expected);
         assert_eq!(parsed("-h"), Ok(Command::Help));
         assert_eq!(parsed("-p 1 --help"), Ok(Command::Help));
         assert_eq!(parsed("-V"), Ok(Command::Version));
@@ -368,6 +411,16 @@ mod tests {
                 "-b localhost",
                 "--bind 'localhost': an address to listen on is a number like 192.168.1.5 or \
                  fd00::5, without a name or a port",
+            ),
+            (
+                "--trust-proxy nginx",
+                "--trust-proxy 'nginx': a proxy is an address like 10.0.0.2 or fd00::2, or a \
+                 network like 10.0.0.0/8, without a name or a port",
+            ),
+            (
+                "--trust-proxy 0.0.0.0/0",
+                "--trust-proxy '0.0.0.0/0': this trusts everybody, so that anybody could put \
+                 strangers into swarms; give more bits",
             ),
             (
                 "--prot 1",

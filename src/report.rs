@@ -61,6 +61,17 @@ pub fn ended(log: &Log, ended: &[Ended]) {
     }
 }
 
+/// Announces keep coming from a proxy that is not trusted.
+pub fn stranger(log: &Log, proxy: IpAddr) {
+    log.line(
+        About::Trouble,
+        format_args!(
+            "a proxy at {proxy} brings announces, so that all its clients seem to live there: \
+             if it is yours, start mayfly with --trust-proxy {proxy}"
+        ),
+    );
+}
+
 /// An announce was refused.
 pub fn refused(log: &Log, source: IpAddr, refusal: &Refusal) {
     log.line(

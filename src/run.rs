@@ -2,12 +2,14 @@
 //! threads.
 
 use crate::http::gate::{self, Limits};
+use crate::http::strangers::Strangers;
 use crate::http::{self, listen};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
 use crate::swarms::Bounds;
 use crate::tracker::{Settings, Tracker};
+use crate::trusted::Trusted;
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
 use std::io::{self, ErrorKind};
@@ -49,9 +51,11 @@ pub fn start(options: &Options) -> Result<(), String> {
         tracker: Arc::clone(&tracker),
         began,
         scrape: options.scrape,
+        strangers: Strangers::default(),
         log: log.clone(),
     };
-    gate::open(tcp, server, limits, log.clone()).map_err(|error| cannot_start(&error))?;
+    let trusted = Trusted(options.trust_proxy.clone());
+    gate::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
     let has_udp = matches!(udp, Udp::Open(_));
     match udp {
         Udp::Off => {}

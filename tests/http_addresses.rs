@@ -1,13 +1,9 @@
 //! Who a peer is, and by which address it is shown to whom.
 
 use std::net::{IpAddr, SocketAddr};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::support::Process;
 use crate::support::http::{TORRENT, announce, ask, ipv4, ipv6};
-use crate::support::netns::{Family, Lan};
-use crate::support::tools::netns_possible;
+use crate::support::netns;
 use crate::support::tracker::Tracker;
 
 fn start() -> Tracker {
@@ -218,44 +214,8 @@ const GLOBAL: &str = "198.51.100.1";
 const GLOBAL6: &str = "2001:db8::1";
 const ON_LAN: &str = "10.77.0.1";
 
-/// Whether the caller, the test of this name, runs on a machine of its own that has the addresses
-/// above. If not, this makes such a machine and runs the test there, so that both the tracker and
-/// the asker are inside: sockets cannot be moved to another namespace without unsafe code.
 fn is_on_a_machine_of_its_own(test: &str) -> bool {
-    const INSIDE: &str = "MAYFLY_TEST_IS_INSIDE";
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if !netns_possible() {
-        return false;
-    }
-    let lan = Lan::new(1, &[Family::V4, Family::V6]);
-    let inside = |words: &[&str]| {
-        let prefix = lan.machine(0).prefix();
-        let mut command = Command::new(prefix[0]);
-        command.args(&prefix[1..]).args(words);
-        command
-    };
-    for address in [GLOBAL, GLOBAL6] {
-        let added = inside(&["ip", "address", "add", address, "dev", "lo"]).status();
-        assert!(added.expect("ip runs").success());
-    }
-    let this = std::env::current_exe().expect("a path");
-    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
-    let mut command = inside(&[
-        this.to_str().expect("UTF-8"),
-        "--exact",
-        &name,
-        "--nocapture",
-    ]);
-    command.env(INSIDE, "1").stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let run = Process::spawn("the test on a machine of its own", &mut command);
-    let passed = |line: &str| line.contains("test result: ok. 1 passed");
-    if run.wait_for_line(passed, Duration::from_secs(30)).is_none() {
-        panic!("{name} failed\n{}", run.report());
-    }
-    false
+    netns::is_on_a_machine_of_its_own(module_path!(), test, &[GLOBAL, GLOBAL6])
 }
 
 fn at(ip: &str, tracker: &Tracker) -> SocketAddr {

@@ -22,6 +22,8 @@ mod http_failures;
 mod http_query;
 /// The log, and that nothing which happens to it happens to the tracker.
 mod log;
+/// Behind a proxy: whose address is believed.
+mod proxy;
 /// Real clients move a file.
 mod transfer;
 /// Announces and scrapes over UDP.

@@ -79,15 +79,15 @@ impl Connections {
         self.doorkeeper.notify_one();
     }
 
-    /// Takes in a connection from `ip`, unless its neighbour has too many. `is_own` says that
-    /// `ip` is an address of this very machine.
+    /// Takes in a connection from `ip`, unless its neighbour has too many. `is_exempt`
+    /// says that it is one of this very machine, or a trusted proxy.
     pub fn enter(
         self: &Arc<Self>,
         stream: &Arc<TcpStream>,
         ip: IpAddr,
-        is_own: bool,
+        is_exempt: bool,
     ) -> Option<Place> {
-        let neighbour = Neighbour::of(ip).filter(|_| !is_own);
+        let neighbour = Neighbour::of(ip).filter(|_| !is_exempt);
         if let Some(neighbour) = neighbour {
             let mut neighbours = lock(&self.neighbours);
             let count = neighbours.entry(neighbour).or_insert(0);

@@ -6,10 +6,12 @@
 
 use super::announce::write_refusal;
 use super::connections::Place;
+use super::forwarded;
 use super::gate::Limits;
 use super::head::{self, Head, Refused};
 use super::timed::{Timer, is_timeout, read_within, write_within};
 use crate::announce::Refusal;
+use crate::trusted::Trusted;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -95,6 +97,7 @@ impl Conversation {
     pub fn read_request(
         &mut self,
         limits: &Limits,
+        trusted: &Trusted,
         request: &mut Vec<u8>,
     ) -> Result<bool, Refused> {
         self.place.wait_begins();
@@ -109,7 +112,7 @@ impl Conversation {
         let Some((head, length)) = read? else {
             return Ok(false);
         };
-        self.clean(&head, request);
+        self.clean(&head, trusted, request);
         self.received.drain(..length);
         self.manner = Manner {
             is_head: head.is_head,
@@ -239,27 +242,20 @@ impl Conversation {
     }
 
     /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
-    /// the client's headers nothing is passed on but the host, and whether a proxy has added some.
-    fn clean(&self, head: &Head, request: &mut Vec<u8>) {
+    /// the client's headers nothing is passed on but the host, and what a proxy has added.
+    fn clean(&self, head: &Head, trusted: &Trusted, request: &mut Vec<u8>) {
+        let Visitor { source, local, .. } = self.visitor;
         request.clear();
         let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
         request.extend_from_slice(method);
         head::write_target(&self.received[head.target.clone()], request);
+        let (source, brought) = forwarded::whose(source, trusted, head, &self.received);
         // Writing into a Vec does not fail.
-        let _ = write!(
-            request,
-            " HTTP/1.1\r\nVisitor: {} {} {} ",
-            self.visitor.source,
-            self.visitor.local,
-            if head.is_forwarded {
-                "forwarded"
-            } else {
-                "direct"
-            }
-        );
+        let (word, said) = brought.written();
+        let _ = write!(request, " HTTP/1.1\r\nVisitor: {source} {local} {word} ");
         if let Some(host) = &head.host {
             request.extend_from_slice(&self.received[host.clone()]);
         }
-        request.extend_from_slice(b"\r\n");
+        let _ = write!(request, " {said}\r\n");
     }
 }

@@ -14,6 +14,7 @@ use super::link::Links;
 use super::server::Server;
 use crate::address;
 use crate::log::{About, Log};
+use crate::trusted::Trusted;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -68,6 +69,8 @@ struct Gate {
     limits: Limits,
     /// Most connections from one IPv4 address or one /64 of IPv6.
     per_neighbour: usize,
+    /// Proxies, whose connections are many clients'.
+    trusted: Trusted,
     links: Links<Conversation>,
     server: Server,
     connections: Arc<Connections>,
@@ -88,6 +91,7 @@ pub fn open(
     listeners: Vec<TcpListener>,
     server: Server,
     limits: Limits,
+    trusted: Trusted,
     log: Log,
 ) -> io::Result<()> {
     // Every listener needs one, however few there may be.
@@ -97,6 +101,7 @@ pub fn open(
     let gate = Arc::new(Gate {
         limits,
         per_neighbour,
+        trusted,
         links: Links::open(limits.links, log.clone())?,
         server,
         connections: Arc::new(Connections::new(threads, listeners.len(), per_neighbour)),
@@ -190,9 +195,9 @@ impl Gate {
             return;
         };
         let local = SocketAddr::new(address::canonical(local.ip()), local.port());
-        let is_own = source == local.ip();
+        let is_exempt = source == local.ip() || self.trusted.contains(source);
         let stream = Arc::new(stream);
-        let Some(place) = self.connections.enter(&stream, source, is_own) else {
+        let Some(place) = self.connections.enter(&stream, source, is_exempt) else {
             self.tell_of_turned_away(source);
             return;
         };
@@ -215,7 +220,7 @@ impl Gate {
         mut conversation: Conversation,
         buffers: &mut Buffers,
     ) -> Option<Conversation> {
-        match conversation.read_request(&self.limits, &mut buffers.request) {
+        match conversation.read_request(&self.limits, &self.trusted, &mut buffers.request) {
             Ok(true) => {}
             Ok(false) => {
                 buffers.received = conversation.end();
@@ -314,11 +319,12 @@ mod tests {
             tracker: Arc::new(tracker),
             began: Instant::now(),
             scrape: false,
+            strangers: Default::default(),
             log: log.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        open(vec![listener], server, LIMITS, log).unwrap();
+        open(vec![listener], server, LIMITS, Trusted::default(), log).unwrap();
         address
     }
 

@@ -181,6 +181,28 @@ pub fn parse(head: &[u8]) -> Result<Head, Refused> {
     Ok(parsed)
 }
 
+/// The values of the headers of this name, in a head that [`parse`] has accepted.
+pub fn values<'a>(head: &'a [u8], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = Lines { head, at: 0 }.skip(1).map(|line| &head[line]);
+    let headers = lines.take_while(|text| !text.is_empty());
+    headers.filter_map(move |text| {
+        let colon = text.iter().position(|&byte| byte == b':')?;
+        let is_it = text[..colon].eq_ignore_ascii_case(name.as_bytes());
+        is_it.then(|| trim(&text[colon + 1..]))
+    })
+}
+
+/// Without the spaces and tabs at both ends.
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
 /// Appends `target` with everything but printable ASCII percent-encoded: tiny_http drops a
 /// connection with such bytes, and some clients send them.
 pub fn write_target(target: &[u8], out: &mut Vec<u8>) {
@@ -246,16 +268,6 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, Refused> {
 fn is_host(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
     !value.is_empty() && value.len() <= 260 && value.iter().all(allowed)
-}
-
-fn trim(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = text {
-        text = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
 }
 
 /// The lines of a head, without their ends; a line feed alone ends one too.

@@ -14,11 +14,15 @@ mod roster;
 
 pub mod head;
 
+pub mod forwarded;
+
 mod link;
 
 mod channel;
 
 pub mod server;
+
+pub mod strangers;
 
 pub mod query;
 

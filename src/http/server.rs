@@ -4,7 +4,9 @@
 //! body.
 
 use super::announce::{Path, read, write_refusal, write_reply};
+use super::forwarded::Brought;
 use super::scrape;
+use super::strangers::Strangers;
 use crate::announce::{Refusal, Reply};
 use crate::log::{About, Log};
 use crate::report;
@@ -24,6 +26,8 @@ pub struct Server {
     pub began: Instant,
     /// Whether scrapes are answered.
     pub scrape: bool,
+    /// Proxies that are not trusted, but perhaps should be.
+    pub strangers: Strangers,
     /// Where to tell.
     pub log: Log,
 }
@@ -35,8 +39,7 @@ struct Visitor<'a> {
     local: SocketAddr,
     /// The `Host` that they asked for, if it was a decent one.
     host: Option<&'a str>,
-    /// Whether a proxy has brought it.
-    is_forwarded: bool,
+    brought: Brought,
 }
 
 /// A status and a body of plain text, or of bencoding, which goes by the same type.
@@ -111,13 +114,19 @@ impl Server {
         };
         let mut body = Vec::with_capacity(512);
         let mut reply = Reply::default();
-        let handled = read(query.as_bytes(), path).and_then(|(mut announce, form)| {
-            if visitor.is_forwarded {
+        let now = self.began.elapsed();
+        // Without the client's address there is only the proxy's, which is no peer's.
+        let is_whole = visitor.brought.refusal().map_or(Ok(()), Err);
+        let asked = is_whole.and_then(|()| read(query.as_bytes(), path));
+        let handled = asked.and_then(|(mut announce, form)| {
+            if visitor.brought == Brought::ByAStranger {
                 // Whoever it is, it is not who is at the other end of the connection, whose
                 // claims would be believed.
                 (announce.ip, announce.ipv4, announce.ipv6) = (None, None, None);
+                if self.strangers.note(visitor.source, now) {
+                    report::stranger(&self.log, visitor.source);
+                }
             }
-            let now = self.began.elapsed();
             self.tracker.handle(&announce, now, &mut reply)?;
             write_reply(&reply, form, &mut body);
             report::announced(&self.log, &announce, &reply);
@@ -164,14 +173,16 @@ fn not_found(visitor: &Visitor<'_>) -> String {
     )
 }
 
-/// Reads the gate's first header: source, local address and port, whether it was forwarded, host
-/// or nothing.
+/// Reads the gate's first header: source, local address and port, how it was brought, host or
+/// nothing, and what the proxy said.
 fn visitor(request: &Request) -> Option<Visitor<'_>> {
-    let mut words = request.headers().first()?.value.as_str().split(' ');
+    let mut words = request.headers().first()?.value.as_str().splitn(5, ' ');
+    let (source, local, brought) = (words.next()?, words.next()?, words.next()?);
+    let host = words.next().filter(|host| !host.is_empty());
     Some(Visitor {
-        source: words.next()?.parse().ok()?,
-        local: words.next()?.parse().ok()?,
-        is_forwarded: words.next()? == "forwarded",
-        host: words.next().filter(|host| !host.is_empty()),
+        source: source.parse().ok()?,
+        local: local.parse().ok()?,
+        brought: Brought::read(brought, words.next().unwrap_or_default())?,
+        host,
     })
 }

@@ -2,10 +2,11 @@
 //! requests need, and the decoding of bencoded answers by a third party's decoder.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use bendy::decoding::{Decoder, DictDecoder, Object};
+use socket2::{Domain, Socket, Type};
 
 use super::tracker::Tracker;
 
@@ -51,6 +52,21 @@ impl Connection {
         let to = to.into();
         let stream = TcpStream::connect_timeout(&to, PATIENCE)
             .unwrap_or_else(|error| panic!("connecting to {to}: {error}"));
+        Connection::of(stream)
+    }
+
+    /// From another address of this machine than the one that the system would choose.
+    pub fn open_from(from: IpAddr, to: impl Into<SocketAddr>) -> Connection {
+        let to = to.into();
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+        socket
+            .connect_timeout(&to.into(), PATIENCE)
+            .unwrap_or_else(|error| panic!("connecting from {from} to {to}: {error}"));
+        Connection::of(socket.into())
+    }
+
+    fn of(stream: TcpStream) -> Connection {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Connection {

@@ -3,9 +3,11 @@
 //! runs at the same time. What runs on the machines is the business of `tracker` and `clients`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use super::unique;
+use super::tools::netns_possible;
+use super::{Process, unique};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
@@ -104,6 +106,39 @@ impl Drop for Machine {
             .args(["netns", "delete", &self.namespace])
             .status();
     }
+}
+
+/// Whether the caller, the test of this name in this module, runs on a machine of its own that has
+/// these addresses besides those of [`Machine`]. If not, this makes such a machine and runs the
+/// test there, so that both the tracker and the asker are inside: sockets cannot be moved to
+/// another namespace without unsafe code.
+pub fn is_on_a_machine_of_its_own(module: &str, test: &str, addresses: &[&str]) -> bool {
+    const INSIDE: &str = "MAYFLY_TEST_IS_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if !netns_possible() {
+        return false;
+    }
+    let lan = Lan::new(1, &[Family::V4, Family::V6]);
+    for address in addresses {
+        lan.machine(0).ip(&format!("address add {address} dev lo"));
+    }
+    let prefix = lan.machine(0).prefix();
+    let (_, module) = module.split_once("::").expect("a module of the tests");
+    let name = format!("{module}::{test}");
+    let mut command = Command::new(prefix[0]);
+    command.args(&prefix[1..]);
+    command.arg(std::env::current_exe().expect("a path"));
+    command.args(["--exact", &name, "--nocapture"]);
+    command.env(INSIDE, "1").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = Process::spawn("the test on a machine of its own", &mut command);
+    let passed = |line: &str| line.contains("test result: ok. 1 passed");
+    if run.wait_for_line(passed, Duration::from_secs(60)).is_none() {
+        panic!("{name} failed\n{}", run.report());
+    }
+    false
 }
 
 fn ip(args: &[&str]) {

@@ -1,0 +1,450 @@
+//! Whom a proxy has brought: from the headers that proxies add to the client's address.
+//!
+//! Bytes in, values out. The gate reads a request's headers (`head.rs`), asks here whose it is,
+//! and passes the answer on to `server.rs` in a header of its own; how it is written there lives
+//! here too.
+//!
+//! A list of addresses grows at its right end: each proxy adds whom it saw. What the client has made
+//! up stands to the left of that. So the rightmost address that is no trusted proxy's is the
+//! client's, whatever stands before it.
+
+use super::head::{self, Head};
+use crate::address;
+use crate::announce::{Claim, Host, Refusal};
+use crate::trusted::Trusted;
+use std::net::IpAddr;
+
+/// The headers that name a client's address, in the order in which they count: of those that a
+/// request has, the first alone is read. Nearly every proxy sets the first of them, a list of
+/// addresses. The second is that of RFC 7239, as in
+/// `for=192.0.2.7;proto=https, for="[2001:db8::7]:4711"`. The third has one address.
+const HEADERS: [&str; 3] = ["X-Forwarded-For", STANDARD, "X-Real-IP"];
+const STANDARD: &str = "Forwarded";
+
+/// How a request came to the gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Brought {
+    /// By its sender, or by a trusted proxy that says who that is.
+    Directly,
+    /// By a proxy that is not trusted, if that is one: what it says is not believed.
+    ByAStranger,
+    /// By a trusted proxy that does not say for whom.
+    Unsaid,
+    /// By a trusted proxy that says something which is no address: header and value, as far as
+    /// that is printable ASCII.
+    Unreadable(String),
+}
+
+/// Longest part of a value that is quoted, in bytes.
+const MOST_QUOTED: usize = 60;
+
+/// Who asks: the address that is taken for the client's, and how it came by. `from` is the other
+/// end of the connection; `bytes` begin with the head that `head` was read from.
+pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpAddr, Brought) {
+    if trusted.contains(from) {
+        return match said(bytes, trusted) {
+            Ok(client) => (client, Brought::Directly),
+            Err(brought) => (from, brought),
+        };
+    }
+    match head.is_forwarded {
+        true => (from, Brought::ByAStranger),
+        false => (from, Brought::Directly),
+    }
+}
+
+impl Brought {
+    /// A word for it, and what goes with that.
+    pub fn written(&self) -> (&'static str, &str) {
+        match self {
+            Brought::Directly => ("directly", ""),
+            Brought::ByAStranger => ("stranger", ""),
+            Brought::Unsaid => ("unsaid", ""),
+            Brought::Unreadable(said) => ("unreadable", said),
+        }
+    }
+
+    /// Reads what `written` gave.
+    pub fn read(word: &str, said: &str) -> Option<Brought> {
+        Some(match word {
+            "directly" => Brought::Directly,
+            "stranger" => Brought::ByAStranger,
+            "unsaid" => Brought::Unsaid,
+            "unreadable" => Brought::Unreadable(said.to_owned()),
+            _ => return None,
+        })
+    }
+
+    /// Why this is no way to announce, if it is none.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Brought::Directly | Brought::ByAStranger => None,
+            Brought::Unsaid => Some(Refusal::NotForwarded),
+            Brought::Unreadable(said) => Some(Refusal::Forwarded(said.clone())),
+        }
+    }
+}
+
+/// The client that a trusted proxy names.
+fn said(bytes: &[u8], trusted: &Trusted) -> Result<IpAddr, Brought> {
+    for name in HEADERS {
+        let mut client = None;
+        // Several lines are one list (RFC 9110, 5.3).
+        for line in head::values(bytes, name) {
+            note_clients(line, name == STANDARD, trusted, &mut client);
+        }
+        if let Some(client) = client {
+            return client.map_err(|value| quoted(name, value));
+        }
+    }
+    Err(Brought::Unsaid)
+}
+
+fn quoted(name: &str, value: &[u8]) -> Brought {
+    let is_odd = |byte: &u8| !(b' '..=b'~').contains(byte);
+    let end = value.iter().take(MOST_QUOTED).position(is_odd);
+    let value = &value[..end.unwrap_or(value.len().min(MOST_QUOTED))];
+    let value = std::str::from_utf8(value).unwrap_or_default();
+    let colon = if value.is_empty() { ":" } else { ": " };
+    Brought::Unreadable([name, colon, value].concat())
+}
+
+/// Looks for the client in a list, from the left to the right: who is not trusted takes the place
+/// of whoever stands to the left. What should be an address and is none, does so too.
+fn note_clients<'a>(
+    line: &'a [u8],
+    is_standard: bool,
+    trusted: &Trusted,
+    client: &mut Option<Result<IpAddr, &'a [u8]>>,
+) {
+    // An empty list names nobody.
+    client.get_or_insert(Err(b""));
+    let mut is_empty = matches!(client, Some(Err(b"")));
+    let mut rest = Some(line);
+    while let Some(list) = rest {
+        let Some((element, more)) = first(list, b',', is_standard) else {
+            *client = Some(Err(line));
+            return;
+        };
+        rest = more;
+        let element = head::trim(element);
+        // A list may have empty elements (RFC 9110, 5.6.1).
+        if element.is_empty() {
+            continue;
+        }
+        let ip = match is_standard {
+            true => forwarded_for(element).and_then(address),
+            false => address(element),
+        };
+        if is_empty || !ip.is_some_and(|ip| trusted.contains(ip)) {
+            *client = Some(ip.ok_or(element));
+            is_empty = false;
+        }
+    }
+}
+
+/// An address where a client can live, without the port and the brackets that may be around it.
+fn address(node: &[u8]) -> Option<IpAddr> {
+    // Ports may be hidden behind names (RFC 7239, 6.3).
+    let hidden = node.windows(2).rposition(|pair| pair == b":_");
+    let text = std::str::from_utf8(&node[..hidden.unwrap_or(node.len())]).ok()?;
+    match Claim::parse(text)?.host {
+        Host::Address(ip) if address::is_unicast(ip) => Some(ip),
+        _ => None,
+    }
+}
+
+/// The value of `for` in one element of `Forwarded`, which must have it once.
+fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
+    let mut found = None;
+    let mut rest = Some(element);
+    while let Some(pairs) = rest {
+        let (pair, more) = first(pairs, b';', true)?;
+        rest = more;
+        let equals = pair.iter().position(|&byte| byte == b'=')?;
+        if head::trim(&pair[..equals]).eq_ignore_ascii_case(b"for") {
+            let value = match head::trim(&pair[equals + 1..]) {
+                // In an address nothing needs to be escaped.
+                [b'"', inside @ .., b'"'] => inside,
+                value => value,
+            };
+            if found.replace(value).is_some() {
+                return None;
+            }
+        }
+    }
+    found
+}
+
+/// What stands before the first separator, and what behind it if there is one. Separators in
+/// quoted strings do not count, if there may be such. `None` if one does not end: somebody has
+/// opened it to hide, or to change, what the proxy has added behind.
+fn first(text: &[u8], separator: u8, has_strings: bool) -> Option<(&[u8], Option<&[u8]>)> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_quoted,
+            b'"' => is_quoted = has_strings && !is_quoted,
+            _ if byte == separator && !is_quoted => {
+                return Some((&text[..at], Some(&text[at + 1..])));
+            }
+            _ => {}
+        }
+    }
+    (!is_quoted).then_some((text, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trusted::Network;
+    use proptest::prelude::*;
+
+    /// The address of a trusted proxy, next to which there are others in 10.0.0.0/8 and fd00::/8.
+    const PROXY: &str = "10.0.0.2";
+
+    /// Who asks when these lines arrive from `from`, as the address and the word for the server.
+    fn asked_from(from: &str, lines: &[&str]) -> (String, String) {
+        let trusted = Trusted(
+            ["10.0.0.0/8", "fd00::/8"]
+                .map(|n| Network::parse(n).unwrap())
+                .into(),
+        );
+        let bytes = format!("GET / HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
+        let head = head::parse(bytes.as_bytes()).unwrap();
+        let (ip, brought) = whose(from.parse().unwrap(), &trusted, &head, bytes.as_bytes());
+        let (word, said) = brought.written();
+        assert_eq!(Brought::read(word, said).as_ref(), Some(&brought), "{word}");
+        let word = match said {
+            "" => word.to_owned(),
+            _ => format!("{word} {said}"),
+        };
+        (ip.to_string(), word)
+    }
+
+    #[track_caller]
+    fn assert_client(expected: &str, lines: &[&str]) {
+        let expected = (expected.to_owned(), "directly".to_owned());
+        assert_eq!(asked_from(PROXY, lines), expected, "{lines:?}");
+    }
+
+    #[track_caller]
+    fn assert_unreadable(quoted: &str, lines: &[&str]) {
+        let (ip, word) = asked_from(PROXY, lines);
+        let expected = (PROXY, &*format!("unreadable {quoted}"));
+        assert_eq!((&*ip, &*word), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn the_rightmost_address_that_is_not_a_trusted_proxys() {
+        for (value, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("6.6.6.6, 203.0.113.7", "203.0.113.7"),
+            ("6.6.6.6,203.0.113.7,10.0.0.3, fd00::9", "203.0.113.7"),
+            // What the client made up is not even looked at.
+            ("unknown, <script>, \", 203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7, , ,", "203.0.113.7"),
+            // Somebody in the proxies' own network.
+            ("10.0.0.9", "10.0.0.9"),
+            ("10.0.0.9, 10.0.0.3, fd00::9", "10.0.0.9"),
+            ("192.168.1.5", "192.168.1.5"),
+        ] {
+            assert_client(expected, &[&format!("X-Forwarded-For: {value}")]);
+        }
+    }
+
+    #[test]
+    fn addresses_in_all_their_forms() {
+        for (value, expected) in [
+            ("203.0.113.7:4711", "203.0.113.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("2001:DB8:0::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
+            ("fe80::7%eth0", "fe80::7"),
+        ] {
+            assert_client(expected, &[&format!("x-forwarded-for: {value}")]);
+            assert_client(expected, &[&format!("Forwarded: for=\"{value}\"")]);
+            assert_client(expected, &[&format!("X-Real-IP: {value}")]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_client() {
+        for value in [
+            "unknown",
+            "_hidden",
+            "localhost",
+            "203.0.113.300",
+            "203.0.113.7:",
+            "203.0.113.7:8 0",
+            "localhost:80",
+            "203.0.113.7 10.0.0.2",
+            "[2001:db8::7",
+            "[2001:db8::7]4711",
+            "2001:db8::7]",
+            "0.0.0.0",
+            "255.255.255.255",
+            "::",
+            "ff02::1",
+            "203.0.113.7:99999",
+        ] {
+            let line = format!("X-Forwarded-For: 203.0.113.7, {value}, 10.0.0.3");
+            assert_unreadable(&format!("X-Forwarded-For: {value}"), &[&line]);
+            assert_unreadable(
+                &format!("X-Real-IP: {value}"),
+                &[&format!("X-Real-IP: {value}")],
+            );
+            let element = format!("for=\"{value}\"");
+            let line = format!("Forwarded: for=203.0.113.7, {element}, for=10.0.0.3");
+            assert_unreadable(&format!("Forwarded: {element}"), &[&line]);
+        }
+        assert_unreadable("X-Forwarded-For:", &["X-Forwarded-For:"]);
+        assert_unreadable("X-Forwarded-For:", &["X-Forwarded-For: , ,"]);
+        assert_unreadable("X-Real-IP: x%0d", &["X-Real-IP: x%0d\u{e9}y"]);
+        let long = format!("X-Forwarded-For: {}", "a".repeat(1000));
+        assert_unreadable(&long[..17 + MOST_QUOTED], &[&long]);
+    }
+
+    #[test]
+    fn several_lines_are_one_list() {
+        assert_client(
+            "203.0.113.7",
+            &["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 203.0.113.7"],
+        );
+        assert_client(
+            "203.0.113.7",
+            &["X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 10.0.0.3"],
+        );
+        assert_client(
+            "203.0.113.7",
+            &["Forwarded: for=\"", "Forwarded: for=203.0.113.7"],
+        );
+        assert_client(
+            "203.0.113.7",
+            &["Forwarded: for=203.0.113.7", "forwarded: for=10.0.0.3"],
+        );
+    }
+
+    #[test]
+    fn one_header_counts_whatever_the_others_say() {
+        let real = "X-Real-IP: 203.0.113.1";
+        let standard = "Forwarded: for=203.0.113.2";
+        let usual = "X-Forwarded-For: 203.0.113.3";
+        assert_client("203.0.113.3", &[real, standard, usual]);
+        assert_client("203.0.113.3", &[usual, standard, real]);
+        assert_client("203.0.113.2", &[real, "Via: 1.1 proxy", standard]);
+        assert_client("203.0.113.1", &[real]);
+        assert_unreadable("X-Forwarded-For:", &[real, standard, "X-Forwarded-For:"]);
+    }
+
+    #[test]
+    fn elements_of_the_standard_header() {
+        for (value, expected) in [
+            ("for=203.0.113.7", "203.0.113.7"),
+            ("For=203.0.113.7;proto=https;by=10.0.0.2", "203.0.113.7"),
+            ("proto=https; FOR = 203.0.113.7", "203.0.113.7"),
+            (
+                "for=6.6.6.6, for=203.0.113.7;by=_x , for=10.0.0.3",
+                "203.0.113.7",
+            ),
+            ("for=\"203.0.113.7:_hidden\"", "203.0.113.7"),
+            ("by=\"a, for=6.6.6.6; b\" ;for=203.0.113.7", "203.0.113.7"),
+            ("x=\"\\\"\", for=203.0.113.7", "203.0.113.7"),
+        ] {
+            assert_client(expected, &[&format!("Forwarded: {value}")]);
+        }
+        for value in [
+            "for",
+            "for=\"203.0.113\\.7\"",
+            "by=203.0.113.7",
+            "for=1.2.3.4;for=5.6.7.8",
+            "for=",
+            "for=\"\"",
+        ] {
+            assert_unreadable(
+                &format!("Forwarded: {value}"),
+                &[&format!("Forwarded: {value}")],
+            );
+        }
+    }
+
+    /// A client may open a quoted string, and leave it to what the proxy adds to close it.
+    #[test]
+    fn a_quote_does_not_hide_what_the_proxy_has_added() {
+        for added in [
+            "for=203.0.113.7",
+            "for=\"[2001:db8::7]\"",
+            "for=203.0.113.7;by=\"[fd00::2]\"",
+        ] {
+            for opened in [
+                "for=6.6.6.6;x=\"",
+                "for=\"6.6.6.6",
+                "for=6.6.6.6, \"",
+                "for=6.6.6.6;x=\"\\",
+            ] {
+                let (ip, word) = asked_from(PROXY, &[&format!("Forwarded: {opened}, {added}")]);
+                assert_eq!(ip, PROXY);
+                assert!(word.starts_with("unreadable "), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn from_anybody_else_the_headers_are_not_read() {
+        let stranger = ("203.0.113.9".to_owned(), "stranger".to_owned());
+        for line in [
+            "X-Forwarded-For: 6.6.6.6",
+            "Forwarded: for=6.6.6.6",
+            "X-Real-IP: 6.6.6.6",
+            "Via: x",
+        ] {
+            assert_eq!(asked_from("203.0.113.9", &[line]), stranger, "{line}");
+        }
+        let direct = ("203.0.113.9".to_owned(), "directly".to_owned());
+        assert_eq!(asked_from("203.0.113.9", &["Accept: */*"]), direct);
+    }
+
+    #[test]
+    fn a_trusted_proxy_must_say_for_whom_it_asks() {
+        let unsaid = (PROXY.to_owned(), "unsaid".to_owned());
+        assert_eq!(asked_from(PROXY, &["Accept: */*"]), unsaid);
+        assert_eq!(asked_from(PROXY, &["Via: 1.1 proxy"]), unsaid);
+    }
+
+    proptest! {
+        /// Whatever a client has sent, the address that the proxy adds to it is the client's, or
+        /// the request is refused.
+        #[test]
+        fn no_client_chooses_its_address(sent in "[ -~]{0,40}", which in 0..3_usize) {
+            let line = match which {
+                0 => format!("X-Forwarded-For: {sent}, 203.0.113.7"),
+                1 => format!("Forwarded: {sent}, for=203.0.113.7"),
+                _ => format!("Forwarded: {sent}, for=\"203.0.113.7:80\";by=\"[fd00::2]\""),
+            };
+            let (ip, word) = asked_from(PROXY, &[&line]);
+            prop_assert!(
+                ip == "203.0.113.7" && word == "directly"
+                    || ip == PROXY && word.starts_with("unreadable "),
+                "{} {}", ip, word
+            );
+        }
+
+        #[test]
+        fn no_client_chooses_its_address_by_quotes(
+            sent in r#"(for=|6\.6\.6\.6|"|\\|;|,|=| |x){0,12}"#
+        ) {
+            for added in ["for=203.0.113.7", "for=\"203.0.113.7:80\";by=\"[fd00::2]\""] {
+                let (ip, word) = asked_from(PROXY, &[&format!("Forwarded: {sent}, {added}")]);
+                prop_assert!(
+                    ip == "203.0.113.7" && word == "directly"
+                        || ip == PROXY && word.starts_with("unreadable "),
+                    "{} {} {}", sent, ip, word
+                );
+            }
+        }
+    }
+}
