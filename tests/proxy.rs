@@ -1,5 +1,16 @@
-//! Behind a proxy: whose address is believed. How the headers are read in every detail is tested in
-//! `src/http/forwarded.rs`.
+//! Behind a proxy: whose address is believed, and several trackers behind one, with a real nginx
+//! and a real HAProxy, set up as `dont_readme.txt` says. How the headers are read in every detail
+//! is tested in `src/http/forwarded.rs`.
+
+/// Several trackers behind nginx or HAProxy are one.
+#[cfg(target_os = "linux")]
+mod balanced;
+/// The configurations in `dont_readme.txt`, and the programs that run with them.
+#[cfg(target_os = "linux")]
+mod configured;
+/// TLS in front of one tracker, and real clients.
+#[cfg(target_os = "linux")]
+mod tls;
 
 use std::time::Duration;
 

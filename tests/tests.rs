@@ -22,7 +22,7 @@ mod http_failures;
 mod http_query;
 /// The log, and that nothing which happens to it happens to the tracker.
 mod log;
-/// Behind a proxy: whose address is believed.
+/// Behind a proxy, and several trackers behind one.
 mod proxy;
 /// Real clients move a file.
 mod transfer;

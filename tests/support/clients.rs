@@ -25,6 +25,8 @@ pub struct Swarm {
     members: Vec<Member>,
     directory: TempDir,
     torrent: Torrent,
+    /// Of https:// trackers, where it is not one that the system trusts.
+    certificate: Option<PathBuf>,
 }
 
 struct Member {
@@ -38,6 +40,15 @@ impl Swarm {
             members: vec![],
             directory: TempDir::new(),
             torrent: Torrent::random("data.bin", 4 << 20, 0x6d61_7966_6c79),
+            certificate: None,
+        }
+    }
+
+    /// Its clients, aria2 alone, trust a tracker with this certificate.
+    pub fn trusting(certificate: &Path) -> Swarm {
+        Swarm {
+            certificate: Some(certificate.into()),
+            ..Swarm::new()
         }
     }
 
@@ -98,6 +109,9 @@ impl Swarm {
             Client::Aria2 => aria2(&home, udp),
             Client::Transmission => transmission(&home),
         });
+        if let Some(certificate) = &self.certificate {
+            words.push(format!("--ca-certificate={}", certificate.display()));
+        }
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg(&torrent);
         // No proxy and no settings of the user who runs the tests.
