@@ -43,6 +43,10 @@ const MOST_QUOTED: usize = 60;
 pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpAddr, Brought) {
     if trusted.contains(from) {
         return match said(bytes, trusted) {
+            // On a machine that is not this one, whose own such address means something else.
+            Ok(client) if client.is_loopback() && !from.is_loopback() => {
+                (from, Brought::Unreadable(client.to_string()))
+            }
             Ok(client) => (client, Brought::Directly),
             Err(brought) => (from, brought),
         };
@@ -307,6 +311,18 @@ mod tests {
         assert_unreadable("X-Real-IP: x%0d", &["X-Real-IP: x%0d\u{e9}y"]);
         let long = format!("X-Forwarded-For: {}", "a".repeat(1000));
         assert_unreadable(&long[..17 + MOST_QUOTED], &[&long]);
+    }
+
+    #[test]
+    fn a_loopback_address_is_a_clients_only_on_this_machine() {
+        assert_unreadable("127.0.0.1", &["X-Forwarded-For: 127.0.0.1"]);
+        assert_unreadable("::1", &["Forwarded: for=\"[::1]:80\""]);
+        let trusted = Trusted(vec![Network::parse("127.0.0.0/8").unwrap()]);
+        let bytes = b"GET / HTTP/1.1\r\nX-Real-IP: 127.0.0.5\r\n\r\n";
+        let head = head::parse(bytes).unwrap();
+        let client: IpAddr = "127.0.0.5".parse().unwrap();
+        let found = whose("127.0.0.1".parse().unwrap(), &trusted, &head, bytes);
+        assert_eq!(found, (client, Brought::Directly));
     }
 
     #[test]
