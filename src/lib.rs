@@ -6,6 +6,8 @@ pub mod run;
 
 pub mod options;
 
+pub mod threads;
+
 pub mod own_addresses;
 
 pub mod announce;

@@ -376,6 +376,12 @@ mod tests {
         assert_eq!(at(951_868_800), "2000-03-01T00:00:00Z");
         assert_eq!(at(1_795_350_603), "2026-11-22T12:30:03Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(
+            timestamp(before),
+            "1970-01-01T00:00:00Z",
+            "a clock that is wrong"
+        );
     }
 
     #[test]

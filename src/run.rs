@@ -8,6 +8,7 @@ use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
 use crate::swarms::Bounds;
+use crate::threads;
 use crate::tracker::{Settings, Tracker};
 use crate::trusted::Trusted;
 use crate::udp;
@@ -30,6 +31,14 @@ const BOUNDS: Bounds = Bounds {
     per_neighbour_in_swarm: 200,
 };
 
+/// What is taken without any peers: stacks, mostly, of which little is ever used, and buffers.
+const ADDRESS_SPACE: usize = 110_000 * 1024;
+/// What a peer takes of it at most, when each has a torrent of its own and the tables have just
+/// doubled.
+const ADDRESS_SPACE_OF_PEER: usize = 400;
+/// Fewer would be of no use to anybody.
+const LEAST_PEERS: u32 = 1000;
+
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
 /// line for a person.
 pub fn start(options: &Options) -> Result<(), String> {
@@ -42,11 +51,16 @@ pub fn start(options: &Options) -> Result<(), String> {
         interval: options.interval,
         numwant: options.numwant,
         bounds: Bounds {
-            peers: options.max_peers,
+            peers: most_peers(options.max_peers, &log),
             ..BOUNDS
         },
     }));
-    let limits = Limits::for_descriptors(descriptors());
+    let mut limits = Limits::for_descriptors(descriptors());
+    let sockets = match &udp {
+        Udp::Open(sockets) => sockets.len(),
+        _ => 0,
+    };
+    threads::fit(&mut limits, tcp.len(), sockets)?;
     let server = http::server::Server {
         tracker: Arc::clone(&tracker),
         began,
@@ -54,8 +68,6 @@ pub fn start(options: &Options) -> Result<(), String> {
         strangers: Strangers::default(),
         log: log.clone(),
     };
-    let trusted = Trusted(options.trust_proxy.clone());
-    gate::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
     let has_udp = matches!(udp, Udp::Open(_));
     match udp {
         Udp::Off => {}
@@ -84,6 +96,9 @@ pub fn start(options: &Options) -> Result<(), String> {
                 .map_err(|error| cannot_start(&error))?;
         }
     }
+    // The gate comes last, since it takes all the threads that it can get.
+    let trusted = Trusted(options.trust_proxy.clone());
+    gate::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
     say_where(&log, &options.bind, port, has_udp);
     Ok(())
 }
@@ -231,13 +246,37 @@ fn udp_threads() -> usize {
     (processors + 1).min(8)
 }
 
-/// How many descriptors the process may have, where the system says so in a file (Linux).
+/// How many descriptors the process may have, where that is known.
 fn descriptors() -> Option<usize> {
+    limit("Max open files")
+}
+
+/// The most peers stored: as many as wanted, or fewer where `ulimit -v` leaves room for fewer, since
+/// a program that meets that limit is ended, with all that it knows.
+fn most_peers(wanted: u32, log: &Log) -> u32 {
+    let room = limit("Max address space").map(|bytes| {
+        let peers = bytes.saturating_sub(ADDRESS_SPACE) / ADDRESS_SPACE_OF_PEER;
+        u32::try_from(peers).unwrap_or(u32::MAX).max(LEAST_PEERS)
+    });
+    match room {
+        Some(room) if room < wanted => {
+            log.line(
+                About::Always,
+                format_args!(
+                    "the system bounds the address space (ulimit -v): \
+                     {room} peers at most instead of {wanted}"
+                ),
+            );
+            room
+        }
+        _ => wanted,
+    }
+}
+
+/// A bound of the process by the name that it has in the system's own list (Linux): `None` where
+/// that is not known, or there is none.
+fn limit(name: &str) -> Option<usize> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find(|l| l.starts_with("Max open files"))?;
-    line["Max open files".len()..]
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
+    let line = limits.lines().find(|line| line.starts_with(name))?;
+    line[name.len()..].split_whitespace().next()?.parse().ok()
 }

@@ -10,18 +10,19 @@
 mod bytes;
 /// Many connections at the same time, and descriptors that run out.
 mod crowds;
+/// What the machine does to the tracker: no threads, little memory, a network that goes away.
+mod faults;
 /// How many connections one address gets: between machines, since this machine is exempt.
 mod neighbours;
 /// Clients that take their time, to send or to read.
 mod slow;
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::support::http::{Answer, Connection, PATIENCE, assert_answers_within_a_second};
 use crate::support::tracker::{Launch, Tracker};
+use crate::support::vitals::{Vitals, eventually, is_the_end};
 
 /// A tracker under attack; it listens on every address.
 struct Victim {
@@ -90,48 +91,6 @@ fn assert_refusal(answer: &Answer, status: u16) -> String {
     text
 }
 
-/// What a process holds.
-#[derive(Clone, Copy, Debug)]
-struct Vitals {
-    threads: usize,
-    /// Those of them that serve connections. tiny_http's may end when they have nothing to do.
-    gate_threads: usize,
-    descriptors: usize,
-}
-
-impl Vitals {
-    /// `None` where the system has no /proc, or that process is gone.
-    fn of(process: u32) -> Option<Vitals> {
-        let process = format!("/proc/{process}");
-        let tasks: Vec<_> = std::fs::read_dir(format!("{process}/task")).ok()?.collect();
-        let is_gate = |task: &std::io::Result<std::fs::DirEntry>| {
-            let name = task.as_ref().ok().map(|task| task.path().join("comm"));
-            let name = name.and_then(|file| std::fs::read_to_string(file).ok());
-            name.is_some_and(|name| name == "gate\n")
-        };
-        Some(Vitals {
-            threads: tasks.len(),
-            gate_threads: tasks.iter().filter(|task| is_gate(task)).count(),
-            descriptors: std::fs::read_dir(format!("{process}/fd")).ok()?.count(),
-        })
-    }
-}
-
-/// Whether this becomes true in a time that is ample. It is looked at again and again, since no
-/// event tells when another process has closed a descriptor.
-fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// All that comes until the tracker closes the connection, or resets it. Panics if it does
 /// neither.
 fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
@@ -143,12 +102,6 @@ fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
         Err(error) => panic!("waiting for the tracker to close the connection: {error}"),
     }
     bytes
-}
-
-/// Whether an error of a connection says that the other side has ended it.
-fn is_the_end(kind: ErrorKind) -> bool {
-    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 /// An info_hash of one test's own, percent-encoded.

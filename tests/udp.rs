@@ -6,60 +6,12 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use crate::support::http;
 use crate::support::tools;
 use crate::support::tracker::Tracker;
+use crate::support::udp::Client;
+use crate::support::vitals::Vitals;
 
 const HASH: &[u8; 20] = b"an info_hash of 2026";
 /// The same in a URL.
 const HASH_IN_URL: &str = "an%20info_hash%20of%202026";
-
-struct Client {
-    socket: UdpSocket,
-    id: [u8; 8],
-}
-
-impl Client {
-    /// A client that knows its connection id.
-    fn connect(ip: &str, port: u16) -> Client {
-        let mut client = Client::without_id(ip, port);
-        let answer = client.ask(&[
-            0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, b't', b'r', b'a', b'n',
-        ]);
-        assert_eq!(answer[..8], *b"\0\0\0\0tran");
-        client.id = answer[8..].try_into().unwrap();
-        client
-    }
-
-    fn without_id(ip: &str, port: u16) -> Client {
-        let ip: IpAddr = ip.parse().unwrap();
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
-        socket.connect(SocketAddr::new(ip, port)).unwrap();
-        socket.set_read_timeout(Some(http::PATIENCE)).unwrap();
-        Client { socket, id: [0; 8] }
-    }
-
-    fn ask(&self, packet: &[u8]) -> Vec<u8> {
-        self.socket.send(packet).unwrap();
-        let mut answer = [0; 4096];
-        let length = self.socket.recv(&mut answer).unwrap();
-        answer[..length].to_vec()
-    }
-
-    fn packet(&self, action: u8, body: &[u8]) -> Vec<u8> {
-        [&self.id[..], &[0, 0, 0, action], b"tran", body].concat()
-    }
-
-    /// Seeders, leechers and the peers' bytes in the answer to an announce.
-    fn announce(&self, port: u16, left: u8) -> (u8, u8, Vec<u8>) {
-        let mut packet = self.packet(1, HASH);
-        packet.resize(98, 0);
-        packet[71] = left;
-        packet[92..96].copy_from_slice(&[0xff; 4]);
-        packet[96..].copy_from_slice(&port.to_be_bytes());
-        let answer = self.ask(&packet);
-        assert_eq!(answer[..8], *b"\0\0\0\x01tran");
-        assert_eq!(answer[8..12], [0, 0, 0, 240], "interval");
-        (answer[19], answer[15], answer[20..].to_vec())
-    }
-}
 
 #[test]
 fn peers_of_udp_and_of_http_meet_over_each_family() {
@@ -71,8 +23,8 @@ fn peers_of_udp_and_of_http_meet_over_each_family() {
         let tracker = Tracker::start(&["-p", "0"]);
         let one = Client::connect(ip, tracker.port());
         let other = Client::connect(ip, tracker.port());
-        assert_eq!(one.announce(0x0101, 0), (1, 0, vec![]));
-        let (seeders, leechers, peers) = other.announce(0x0202, 1);
+        assert_eq!(one.announce(HASH, 0x0101, 0), (1, 0, vec![]));
+        let (seeders, leechers, peers) = other.announce(HASH, 0x0202, 1);
         assert_eq!((seeders, leechers), (1, 1));
         assert_eq!(peers.len(), address_length + 2);
         assert_eq!(peers[address_length..], [1, 1]);
@@ -83,7 +35,7 @@ fn peers_of_udp_and_of_http_meet_over_each_family() {
         let over_http = http::announce(address, &query);
         let expected = [257, 514].map(|port| SocketAddr::new(ip, port).to_string());
         assert_eq!(over_http.shown(), expected);
-        let (seeders, leechers, peers) = one.announce(0x0101, 0);
+        let (seeders, leechers, peers) = one.announce(HASH, 0x0101, 0);
         assert_eq!((seeders, leechers), (1, 2));
         assert_eq!(peers.len(), 2 * (address_length + 2));
     }
@@ -104,7 +56,7 @@ fn scrape_says_that_it_is_off_and_answers_when_it_is_on() {
     for (args, is_on) in [(&["-p", "0"][..], false), (&["-p", "0", "--scrape"], true)] {
         let tracker = Tracker::start(args);
         let client = Client::connect("127.0.0.1", tracker.port());
-        client.announce(1, 0);
+        client.announce(HASH, 1, 0);
         let answer = client.ask(&client.packet(2, HASH));
         let address = SocketAddr::from(([127, 0, 0, 1], tracker.port()));
         let over_http = http::get(address, &format!("/scrape?info_hash={HASH_IN_URL}"));
@@ -163,7 +115,7 @@ fn a_socket_for_each_address_answers_from_it() {
     for ip in ["127.0.0.1", "127.0.0.2"] {
         // A connected socket gets answers from that address alone.
         let client = Client::connect(ip, tracker.port());
-        client.announce(1, 0);
+        client.announce(HASH, 1, 0);
         tracker.expect_url(&format!("udp://{ip}:{}/announce", tracker.port()));
     }
 }
@@ -184,7 +136,7 @@ fn a_flood_of_ten_million_packets() {
 fn flood(packets: u32) {
     let tracker = Tracker::start(&["-p", "0", "-q"]);
     let honest = Client::connect("127.0.0.1", tracker.port());
-    honest.announce(1, 0);
+    honest.announce(HASH, 1, 0);
     let hostile = Client::connect("127.0.0.1", tracker.port());
     hostile.socket.set_nonblocking(true).unwrap();
     let mut ordinary = hostile.packet(1, HASH);
@@ -227,21 +179,15 @@ fn flood(packets: u32) {
             while hostile.socket.recv(&mut answer).is_ok() {}
         }
         if n == packets / 2 {
-            memory = resident(&tracker);
+            memory = Vitals::of(tracker.id());
         }
     }
     let fresh = Client::connect("127.0.0.1", tracker.port());
-    let (seeders, leechers, _) = fresh.announce(7, 1);
+    let (seeders, leechers, _) = fresh.announce(HASH, 7, 1);
     assert!(seeders >= 1 && leechers >= 1);
     // Half of the flood has filled whatever was to be filled.
-    if let (Some(before), Some(after)) = (memory, resident(&tracker)) {
-        assert!(after <= before + 1024, "{before} KiB, then {after} KiB");
+    if let (Some(before), Some(after)) = (memory, Vitals::of(tracker.id())) {
+        let most = before.resident + 1024;
+        assert!(after.resident <= most, "{before:?}, then {after:?}");
     }
-}
-
-/// KiB of resident memory, where the system tells (Linux).
-fn resident(tracker: &Tracker) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", tracker.id())).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -108,6 +108,12 @@ pub fn open(
         turned_away: Mutex::default(),
         log,
     });
+    // First, since without it the others are of no use, and they may take the last threads.
+    let doorkeeper = Arc::clone(&gate);
+    thread::Builder::new()
+        .name("doorkeeper".into())
+        .stack_size(STACK)
+        .spawn(move || doorkeeper.connections.keep_a_thread_free())?;
     let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
     let mut started = vec![0; listeners.len()];
     for slot in 0..threads {
@@ -125,16 +131,12 @@ pub fn open(
                 let count: usize = started.iter().sum();
                 gate.log.line(
                     About::Always,
-                    format_args!("the system allows no more than {count} threads: {error}"),
+                    format_args!("the system allows no more than {count} connections: {error}"),
                 );
                 break;
             }
         }
     }
-    thread::Builder::new()
-        .name("doorkeeper".into())
-        .stack_size(STACK)
-        .spawn(move || gate.connections.keep_a_thread_free())?;
     Ok(())
 }
 

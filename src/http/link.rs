@@ -13,6 +13,7 @@ use crate::log::{About, Log};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
@@ -116,22 +117,27 @@ impl<T> Links<T> {
         let link = &generation.links[own];
         // Before it is sent: another thread may have it the moment after.
         *lock(&link.parked) = Some(Parked { traveller, is_head });
-        let served = (&link.stream)
-            .write_all(request)
-            .and_then(|()| self.serve_one(&generation, serve));
-        let (number, parked) = match served {
-            Ok(served) => served,
+        let taken = without_panic(|| {
+            (&link.stream).write_all(request)?;
+            self.next_request(&generation)
+        });
+        let (request, number, Parked { traveller, is_head }) = match taken {
+            Ok(taken) => taken,
             Err(error) => {
                 self.give_up(&generation);
                 return (generation.reclaim(own).traveller, Err(error));
             }
         };
-        let read = read_answer(&generation.links[number].stream, parked.is_head, answer);
+        // A panic must take neither the traveller with it nor the connection.
+        let read = without_panic(|| {
+            serve(request);
+            read_answer(&generation.links[number].stream, is_head, answer)
+        });
         match read {
             Ok(_) => self.give_back(&generation, number),
             Err(_) => self.give_up(&generation),
         }
-        (parked.traveller, read)
+        (traveller, read)
     }
 
     /// Ends a request: a header says by which connection it goes, and that the gate sends it.
@@ -148,13 +154,9 @@ impl<T> Links<T> {
         number.parse().ok().filter(|_| is_ours)
     }
 
-    /// Takes one request from tiny_http's queue, and only one that came from the gate, and has it
-    /// answered. Returns by which connection it came, and who waits for it.
-    fn serve_one(
-        &self,
-        generation: &Generation<T>,
-        serve: &mut dyn FnMut(Request),
-    ) -> io::Result<(usize, Parked<T>)> {
+    /// Takes one request from tiny_http's queue, and only one that came from the gate. Returns by
+    /// which connection it came, too, and who waits for it.
+    fn next_request(&self, generation: &Generation<T>) -> io::Result<(Request, usize, Parked<T>)> {
         let begin = Instant::now();
         while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
             let Some(request) = generation.server.0.recv_timeout(left)? else {
@@ -163,8 +165,7 @@ impl<T> Links<T> {
             let number = self.signature(&request);
             let parked = number.and_then(|n| lock(&generation.links.get(n)?.parked).take());
             if let (Some(number), Some(parked)) = (number, parked) {
-                serve(request);
-                return Ok((number, parked));
+                return Ok((request, number, parked));
             }
             // A stranger's, or one whose traveller was told that it takes too long.
             discard(request);
@@ -231,7 +232,9 @@ impl<T> Links<T> {
     fn make(&self, pool: &mut Pool<T>) -> io::Result<()> {
         pool.made = Some(Instant::now());
         let (door, listener) = Door::open()?;
-        let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
+        // It panics when the system has no thread for it.
+        let server =
+            without_panic(|| Server::from_listener(listener, None).map_err(io::Error::other))?;
         let server = Kept::new(server);
         let links = self.open_links(&door, &server.0);
         // However that went: a tiny_http that is given up must not go on accepting.
@@ -296,6 +299,11 @@ impl<T> Generation<T> {
             thread::yield_now();
         }
     }
+}
+
+/// A panic as an error.
+fn without_panic<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(io::Error::other("a panic")))
 }
 
 /// Nothing here panics half-way through a change.
@@ -375,136 +383,5 @@ fn content_length(head: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::Verbosity;
-
-    /// What travels is the path that was asked for.
-    fn links(count: usize) -> Links<String> {
-        Links::open(count, Log::new(Verbosity::Quiet, io::sink()).unwrap()).unwrap()
-    }
-
-    /// A path, and the answer's body, which is the path as well. Perhaps of another thread's
-    /// request.
-    fn ask(links: &Links<String>, path: &str) -> (String, io::Result<String>) {
-        let mut request = format!("GET {path} HTTP/1.1\r\n").into_bytes();
-        let mut answer = Vec::new();
-        let path = path.to_owned();
-        let (path, read) = links.exchange(&mut request, false, path, &mut answer, &mut |request| {
-            let body = request.url().to_owned();
-            let _ = request.respond(Response::from_string(body));
-        });
-        let body = read.map(|read| String::from_utf8(answer[read.head..].to_vec()).unwrap());
-        (path, body)
-    }
-
-    fn asks_and_gets(links: &Links<String>, path: &str) {
-        let (asked, body) = ask(links, path);
-        assert_eq!((asked.as_str(), body.unwrap().as_str()), (path, path));
-    }
-
-    #[test]
-    fn everybody_gets_their_own_answer() {
-        let links = links(3);
-        let mut paths: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|thread| {
-                    let links = &links;
-                    scope.spawn(move || {
-                        let answered = (0..200).map(|n| {
-                            // Longer and shorter than the buffers on the way.
-                            let path = format!("/{thread}/{n}/{}", "x".repeat(n * 40));
-                            let (asked, body) = ask(links, &path);
-                            assert_eq!(body.unwrap(), asked);
-                            asked
-                        });
-                        answered.collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .flat_map(|t| t.join().unwrap())
-                .collect()
-        });
-        paths.sort_unstable();
-        paths.dedup();
-        assert_eq!(paths.len(), 8 * 200, "each came back once");
-        let pool = lock(&links.pool);
-        assert_eq!(pool.idle.len(), 3);
-        let parked = |link: &Link<String>| lock(&link.parked).is_some();
-        assert!(!pool.current.as_ref().unwrap().links.iter().any(parked));
-    }
-
-    fn current(links: &Links<String>) -> Arc<Generation<String>> {
-        Arc::clone(lock(&links.pool).current.as_ref().unwrap())
-    }
-
-    #[test]
-    fn a_broken_connection_is_replaced_with_all_the_others() {
-        let links = links(2);
-        let before = current(&links);
-        // The one that is taken next.
-        let broken = &before.links[*lock(&links.pool).idle.last().unwrap()].stream;
-        broken.shutdown(std::net::Shutdown::Both).unwrap();
-        let (lost, answer) = ask(&links, "/lost");
-        assert_eq!(lost, "/lost");
-        assert!(answer.is_err());
-        asks_and_gets(&links, "/found");
-        assert!(!Arc::ptr_eq(&before, &current(&links)));
-    }
-
-    #[test]
-    fn a_thread_that_gets_no_request_leaves_with_some_traveller() {
-        let links = links(2);
-        let generation = current(&links);
-        let park = |number: usize, path: &str| {
-            let traveller = path.to_owned();
-            let is_head = false;
-            *lock(&generation.links[number].parked) = Some(Parked { traveller, is_head });
-        };
-        park(0, "/own");
-        park(1, "/other");
-        assert_eq!(generation.reclaim(0).traveller, "/own");
-        assert_eq!(generation.reclaim(0).traveller, "/other");
-        // Somebody parks while it looks.
-        std::thread::scope(|scope| {
-            let reclaimed = scope.spawn(|| generation.reclaim(0).traveller);
-            park(1, "/late");
-            assert_eq!(reclaimed.join().unwrap(), "/late");
-        });
-    }
-
-    #[test]
-    fn tiny_http_accepts_nobody_else() {
-        let links = links(2);
-        let connect = |to: &Stream| {
-            #[cfg(target_os = "linux")]
-            return Stream::connect_addr(&to.peer_addr().unwrap());
-            #[cfg(not(target_os = "linux"))]
-            return Stream::connect(to.peer_addr().unwrap());
-        };
-        // Its thread says that it ends a moment before it has closed the door.
-        while connect(&current(&links).links[0].stream).is_ok() {
-            std::thread::yield_now();
-        }
-        asks_and_gets(&links, "/again");
-    }
-
-    #[test]
-    fn a_request_without_the_secret_is_not_served() {
-        let links = links(2);
-        let (generation, taken) = links.take().unwrap();
-        let mut stream = &generation.links[taken].stream;
-        let forged = format!("GET /alien HTTP/1.1\r\n{HEADER}: 0 {taken}\r\n\r\n");
-        stream.write_all(forged.as_bytes()).unwrap();
-        // The two may come into tiny_http's queue in either order: ask until the first was met.
-        stream.set_nonblocking(true).unwrap();
-        let mut answer = Vec::new();
-        while let Err(error) = read_answer(stream, false, &mut answer) {
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            asks_and_gets(&links, "/own");
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 403 "));
-    }
-}
+#[path = "link_tests.rs"]
+mod tests;

@@ -58,15 +58,23 @@ pub fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<UdpSocket>> {
     addresses.iter().map(UdpSocket::bind).collect()
 }
 
-/// Starts `threads` threads for each of `sockets`.
+/// Starts `threads` threads for each of `sockets`, or so many of them as the system allows: one
+/// for each is enough.
 pub fn open(sockets: Vec<UdpSocket>, threads: usize, server: &Server) -> io::Result<()> {
-    for socket in sockets.into_iter().map(Arc::new) {
-        for _ in 0..threads {
-            let (socket, server) = (Arc::clone(&socket), server.clone());
-            thread::Builder::new()
+    let sockets: Vec<_> = sockets.into_iter().map(Arc::new).collect();
+    for round in 0..threads {
+        for socket in &sockets {
+            let (socket, server) = (Arc::clone(socket), server.clone());
+            let spawned = thread::Builder::new()
                 .name("udp".into())
                 .stack_size(STACK)
-                .spawn(move || server.serve(&socket))?;
+                .spawn(move || server.serve(&socket));
+            match spawned {
+                Ok(_) => {}
+                Err(error) if round == 0 => return Err(error),
+                // The gate, which takes what is left, has the line about it.
+                Err(_) => return Ok(()),
+            }
         }
     }
     Ok(())

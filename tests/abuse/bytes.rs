@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
-use super::{Victim, assert_refusal, fill, query, read_to_end};
+use super::{Victim, Vitals, assert_refusal, fill, query, read_to_end};
 use crate::support::http::{Connection, ORDINARY, PATIENCE, announce, decode};
 
 #[test]
@@ -107,7 +107,7 @@ fn a_head_of_more_than_8_kib() {
 fn a_head_without_an_end() {
     const MOST: usize = 64 << 20;
     let victim = Victim::start();
-    let before = resident(&victim);
+    let before = Vitals::of(victim.tracker.id());
     let mut stream = TcpStream::connect(victim.address()).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
@@ -122,17 +122,10 @@ fn a_head_without_an_end() {
     };
     assert!(super::is_the_end(error.kind()), "{error}");
     victim.assert_unharmed();
-    if let (Some(before), Some(after)) = (before, resident(&victim)) {
-        assert!(after < before + (8 << 20), "{before} and then {after}");
+    if let (Some(before), Some(after)) = (before, Vitals::of(victim.tracker.id())) {
+        let most = before.resident + (8 << 10);
+        assert!(after.resident < most, "{before:?} and then {after:?}");
     }
-}
-
-/// Resident memory in bytes, where the system tells.
-fn resident(victim: &Victim) -> Option<usize> {
-    let status = format!("/proc/{}/status", victim.tracker.id());
-    let status = std::fs::read_to_string(status).ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
 }
 
 #[test]

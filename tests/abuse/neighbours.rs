@@ -3,28 +3,26 @@
 
 #![cfg(target_os = "linux")]
 
-use std::env;
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::eventually;
 use crate::support::Process;
 use crate::support::http::{Connection, ORDINARY, assert_answers_within_a_second};
-use crate::support::netns::{Family, Lan, Machine};
+use crate::support::netns::{Family, Lan};
+use crate::support::role;
 use crate::support::tools::netns_possible;
 use crate::support::tracker::Launch;
 
 /// This many of one address, and each that comes in addition is closed at once.
 const PER_ADDRESS: usize = 64;
-/// Tells the test below that it is run by itself: the tracker's address, and what to do there.
-const ROLE: &str = "MAYFLY_TEST_NEIGHBOUR";
+const NAME: &str = "abuse::neighbours::connections_of_one_address_are_bounded";
 const TIME: Duration = Duration::from_secs(20);
 
 #[test]
 fn connections_of_one_address_are_bounded() {
-    if let Ok(role) = env::var(ROLE) {
+    if let Some(role) = role::own() {
         return play(&role);
     }
     if !netns_possible() {
@@ -35,10 +33,10 @@ fn connections_of_one_address_are_bounded() {
     let tracker = Launch::new().prefix(&at.prefix()).start(&["-p", "0"]);
     let address = SocketAddr::new(at.address(Family::V4), tracker.port());
 
-    let greedy = start(lan.machine(1), &format!("{address} greedy"));
+    let greedy = start(&lan, 1, &format!("{address} greedy"));
     let done = greedy.wait_for_line(|line| line.ends_with("held"), TIME);
     assert!(done.is_some(), "{}{}", greedy.report(), tracker.report());
-    let honest = start(lan.machine(2), &format!("{address} honest"));
+    let honest = start(&lan, 2, &format!("{address} honest"));
     let done = honest.wait_for_line(|line| line.ends_with("answered"), TIME);
     assert!(done.is_some(), "{}{}", honest.report(), tracker.report());
     assert!(greedy.is_running(), "it holds them still");
@@ -47,20 +45,13 @@ fn connections_of_one_address_are_bounded() {
     assert!(tracker.wait_for_line(is_noted, TIME).is_some());
     drop(greedy);
     // Its places are free again.
-    let honest = start(lan.machine(1), &format!("{address} honest"));
+    let honest = start(&lan, 1, &format!("{address} honest"));
     let done = honest.wait_for_line(|line| line.ends_with("answered"), TIME);
     assert!(done.is_some(), "{}{}", honest.report(), tracker.report());
 }
 
-fn start(machine: &Machine, role: &str) -> Process {
-    let prefix = machine.prefix();
-    let mut command = Command::new(prefix[0]);
-    command.args(&prefix[1..]).arg(env::current_exe().unwrap());
-    let name = "abuse::neighbours::connections_of_one_address_are_bounded";
-    command.args(["--exact", name, "--nocapture"]);
-    command.env(ROLE, role).stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    Process::spawn(role, &mut command)
+fn start(lan: &Lan, machine: usize, role: &str) -> Process {
+    role::start(Some(lan.machine(machine)), NAME, role)
 }
 
 fn play(role: &str) {

@@ -10,11 +10,14 @@
 pub mod clients;
 pub mod http;
 pub mod netns;
+pub mod role;
 pub mod tools;
 pub mod torrent;
 pub mod tracker;
+pub mod udp;
+pub mod vitals;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -104,6 +107,14 @@ impl Process {
 
     pub fn is_running(&self) -> bool {
         matches!(self.child.lock().unwrap().try_wait(), Ok(None))
+    }
+
+    /// Writes a line to its standard input, if the command declared that as piped. A program that
+    /// is not there any more to read it will be missed when its answer is.
+    pub fn tell(&self, line: &str) {
+        if let Some(stdin) = &mut self.child.lock().unwrap().stdin {
+            let _ = stdin.write_all(format!("{line}\n").as_bytes());
+        }
     }
 
     /// The lines of its standard output so far.

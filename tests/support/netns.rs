@@ -92,7 +92,8 @@ impl Machine {
         format!("{scheme}://{at}/announce")
     }
 
-    fn ip(&self, words: &str) {
+    /// Runs `ip` with these words on this machine.
+    pub fn ip(&self, words: &str) {
         let mut args = vec!["-n", &self.namespace];
         args.extend(words.split_whitespace());
         ip(&args);

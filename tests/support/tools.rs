@@ -18,6 +18,7 @@ pub fn tool(program: &str) -> Option<PathBuf> {
         let package = match program {
             "aria2c" => "aria2",
             "ip" => "iproute2",
+            "prlimit" | "setpriv" => "util-linux",
             "qemu-aarch64" | "qemu-arm" => "qemu-user",
             "wine" => "wine wine64",
             "x86_64-w64-mingw32-gcc" => "gcc-mingw-w64-x86-64",
@@ -29,6 +30,47 @@ pub fn tool(program: &str) -> Option<PathBuf> {
         ));
     }
     found
+}
+
+/// Whether programs can be started as another user, and that with limits (as root, by `setpriv` and
+/// `prlimit`); prints the line "skipped" if not.
+pub fn may_change_user() -> bool {
+    if tool("setpriv").is_none() || tool("prlimit").is_none() {
+        return false;
+    }
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args([
+        "--reuid=65534",
+        "--clear-groups",
+        "prlimit",
+        "--nproc=99",
+        "true",
+    ]);
+    let possible = setpriv
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
+    if !possible {
+        skip("programs cannot be started as another user here (run the tests as root)");
+    }
+    possible
+}
+
+/// The library that, loaded into a program, has the clock tell what a file says; `None` (after the
+/// line "skipped") if the test has to do without it.
+pub fn libfaketime() -> Option<PathBuf> {
+    tool("faketime")?;
+    let directories = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let library = directories
+        .map(|directory| directory.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|file| file.is_file());
+    if library.is_none() {
+        skip("libfaketimeMT.so.1 is not where Debian has it");
+    }
+    library
 }
 
 /// Whether network namespaces can be made here; prints the line "skipped" if not.
