@@ -23,9 +23,7 @@ const MAX_PEERS: u32 = 1_000_000;
 const MOST_MAX_PEERS: u32 = 100_000_000;
 /// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
 /// the real world do not ask more often than that.
-const INTERVALS: (f64, f64) = (0.05, 1440.0);
-/// The same as text: to print such numbers takes 15 KB of code.
-const SHOWN_INTERVALS: &str = "0.05 to 1440";
+const INTERVALS: (&str, &str) = ("0.05", "1440");
 /// More is of no use to a client, which talks to some dozens at a time.
 const MOST_NUMWANT: u32 = 200;
 
@@ -265,14 +263,26 @@ fn port(text: &str) -> Result<u16, String> {
 
 fn interval(text: &str) -> Result<Duration, String> {
     let (least, most) = INTERVALS;
-    match text.parse::<f64>() {
-        Ok(minutes) if (least..=most).contains(&minutes) => {
-            Ok(Duration::from_secs((minutes * 60.0).round() as u64))
+    match millionths(text) {
+        Some(minutes) if (millionths(least)..=millionths(most)).contains(&Some(minutes)) => {
+            Ok(Duration::from_secs((minutes * 60 + 500_000) / 1_000_000))
         }
         _ => Err(format!(
-            "an interval is a number of minutes from {SHOWN_INTERVALS}"
+            "an interval is a number of minutes from {least} to {most}"
         )),
     }
+}
+
+/// Reads a decimal fraction, in millionths; more digits than those are not looked at. By hand, since
+/// what std has for floats would add 20 KB to the executable.
+fn millionths(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + part.len() == 0 || whole.len() > 9 || !is_number(whole) || !is_number(part) {
+        return None;
+    }
+    let digits = whole.bytes().chain(part.bytes().chain([b'0'; 6]).take(6));
+    Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
 fn numwant(text: &str) -> Result<u32, String> {
@@ -360,8 +370,11 @@ mod tests {
             assert_eq!(options(line).interval.as_secs(), 120, "{line}");
         }
         assert_eq!(options("-i 0.5").interval.as_secs(), 30);
-        let (least, most) = INTERVALS;
-        assert_eq!(SHOWN_INTERVALS, format!("{least} to {most}"));
+        assert_eq!(options("-i 1440.000").interval.as_secs(), 86_400);
+        assert_eq!(options("-i .05").interval.as_secs(), 3);
+        assert_eq!(options("-i 1.3416666").interval.as_secs(), 80);
+        assert_eq!(options("-i 1.3416667").interval.as_secs(), 80, "rounded");
+        assert_eq!(options("-i 1.3417").interval.as_secs(), 81, "rounded");
         assert_eq!(options("-n 200").numwant, 200);
         assert_eq!(options("--max-peers 5").max_peers, 5);
         assert!(!options("--no-udp").udp);
@@ -398,6 +411,26 @@ mod tests {
             (
                 "-i NaN",
                 "--interval 'NaN': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i 1440.000001",
+                "--interval '1440.000001': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i 0.049999",
+                "--interval '0.049999': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i .",
+                "--interval '.': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i 1e2",
+                "--interval '1e2': an interval is a number of minutes from 0.05 to 1440",
+            ),
+            (
+                "-i 99999999999999999999",
+                "--interval '99999999999999999999': an interval is a number of minutes from 0.05 to 1440",
             ),
             (
                 "-n 0",
