@@ -157,8 +157,9 @@ fn known_options() -> getopts::Options {
             "i",
             "interval",
             &format!(
-                "time between two announces of a client, {SHOWN_INTERVALS}\n\
-                 (default {INTERVAL})"
+                "time between two announces of a client, {} to {}\n\
+                 (default {INTERVAL})",
+                INTERVALS.0, INTERVALS.1
             ),
             "MINUTES",
         )

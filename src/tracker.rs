@@ -7,7 +7,7 @@
 use crate::address::{self, Reach};
 use crate::announce::{Announce, Claim, Ended, Endpoint, Event, Host, InfoHash, Refusal, Reply};
 use crate::names::Names;
-use crate::swarms::{Bounds, Counts, Full, Present, Seat, Selection, Swarms};
+use crate::swarms::{Bounds, Counts, Full, OneAddress, Present, Seat, Selection, Swarms, Totals};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How many of the dead one request buries at most: more than a request can add, so that a
 /// backlog melts, and few enough that nobody waits.
 const BURIALS: usize = 64;
+
+/// How often it is looked for torrents with one address, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What the operator may choose.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -33,6 +36,8 @@ pub struct Tracker {
     settings: Settings,
     swarms: Mutex<Swarms>,
     names: Names,
+    /// When it was last looked for torrents with one address, and what was found.
+    looked: Mutex<Option<(Duration, OneAddress)>>,
 }
 
 impl Tracker {
@@ -47,6 +52,7 @@ impl Tracker {
             swarms: Mutex::new(new_swarms(&settings)),
             settings,
             names,
+            looked: Mutex::new(None),
         }
     }
 
@@ -114,10 +120,30 @@ impl Tracker {
         hashes.map(|hash| swarms.counts(hash)).collect()
     }
 
-    /// How many peers and swarms are stored.
-    pub fn totals(&self) -> (u32, usize) {
-        let swarms = self.lock();
-        (swarms.peer_count(), swarms.swarm_count())
+    /// Buries some of the dead, as every announce does, for those who only look. Swarms that this
+    /// ends are put into `ended`.
+    pub fn sweep(&self, now: Duration, ended: &mut Vec<Ended>) {
+        ended.clear();
+        self.lock().sweep(now, BURIALS, ended);
+    }
+
+    /// What is stored, in numbers.
+    pub fn totals(&self) -> Totals {
+        self.lock().totals()
+    }
+
+    /// How many torrents have all their peers at one address, a few seconds ago perhaps: everybody
+    /// waits while that is found out, so however many ask, it is not done more often.
+    pub fn one_address(&self, now: Duration) -> OneAddress {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        match *looked {
+            Some((at, found)) if now.saturating_sub(at) < LOOK_EVERY => found,
+            _ => {
+                let found = self.lock().one_address();
+                *looked = Some((now, found));
+                found
+            }
+        }
     }
 
     /// The endpoints of an asker: where the announce came from, unless it is believed to live

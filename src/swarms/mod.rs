@@ -7,6 +7,7 @@
 mod crowding;
 mod index;
 mod members;
+mod overview;
 mod peers;
 mod random;
 mod swarm;
@@ -18,6 +19,7 @@ use crate::address::{Neighbour, Reach};
 use crate::announce::{Ended, Endpoint, InfoHash, Peer, PeerId};
 use crowding::Crowding;
 use index::Index;
+pub use overview::{OneAddress, Totals};
 use peers::{Moment, Peers, Slot};
 use random::Random;
 use std::collections::HashMap;
@@ -114,6 +116,9 @@ pub struct Swarms {
     index: Index,
     random: Random,
     drawn: Vec<u32>,
+    /// See [`Totals`].
+    kinds: [[u32; 2]; 2],
+    swept: u64,
 }
 
 impl Swarms {
@@ -131,6 +136,17 @@ impl Swarms {
             index: Index::new(),
             random: Random::new(seed),
             drawn: Vec::new(),
+            kinds: [[0; 2]; 2],
+            swept: 0,
+        }
+    }
+
+    /// What is stored, in numbers.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            torrents: self.swarm_count(),
+            peers: self.kinds,
+            swept: self.swept,
         }
     }
 
@@ -151,6 +167,7 @@ impl Swarms {
         for _ in 0..most {
             match self.peers.oldest() {
                 Some(slot) if self.is_dead(slot, now) => {
+                    self.swept += 1;
                     if let Some(info_hash) = self.forget(slot) {
                         ended.push(Ended {
                             info_hash,
@@ -205,6 +222,7 @@ impl Swarms {
         let slot = self.peers.next_slot();
         let place = self.swarms[swarm as usize].add(key, peer.endpoint, slot);
         self.peers.add(peer.peer_id, swarm, key, place, now);
+        *self.kind(key) += 1;
         self.index.insert(fingerprint, slot);
         if let Some(neighbour) = neighbour {
             self.crowding.add(swarm, neighbour);
@@ -418,6 +436,8 @@ impl Swarms {
         if key != old_key {
             // It has become a seeder, or a leecher again.
             self.leave_group(swarm, old_key, old_place);
+            *self.kind(old_key) -= 1;
+            *self.kind(key) += 1;
             let place = self.swarms[swarm].add(key, announced.endpoint, slot);
             let peer = self.peers.get_mut(slot);
             (peer.key, peer.place) = (key, place);
@@ -426,6 +446,11 @@ impl Swarms {
             }
         }
         self.peers.touch(slot, now);
+    }
+
+    /// The count of the peers of a kind.
+    fn kind(&mut self, key: GroupKey) -> &mut u32 {
+        &mut self.kinds[usize::from(key.is_seeder)][usize::from(key.is_ipv6)]
     }
 
     fn leave_group(&mut self, swarm: usize, key: GroupKey, place: u32) {
@@ -445,6 +470,7 @@ impl Swarms {
         }
         self.leave_group(swarm as usize, key, place);
         self.peers.remove(slot);
+        *self.kind(key) -= 1;
         if !self.swarms[swarm as usize].is_empty() {
             return None;
         }

@@ -145,6 +145,79 @@ fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
 }
 
 #[test]
+fn what_is_swept_is_counted_and_what_leaves_is_not() {
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
+    let peers = [1, 2, 3].map(|port| endpoint("192.0.2.1", port));
+    for peer in peers {
+        swarms.put(hash(1), &at(peer), secs(0)).unwrap();
+    }
+    swarms.remove(hash(1), peers[0], None);
+    swarms.sweep(secs(500), 9, &mut Vec::new());
+    swarms.sweep(secs(500), 9, &mut Vec::new());
+    let expected = Totals {
+        swept: 2,
+        ..Totals::default()
+    };
+    assert_eq!(swarms.totals(), expected);
+}
+
+#[test]
+fn swarms_with_one_address_are_found() {
+    let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
+    for (n, addresses) in [
+        (1, "192.0.2.1"),
+        (2, "192.0.2.1 192.0.2.1"),
+        (3, "192.0.2.1 192.0.2.1 192.0.2.2"),
+        (4, "10.0.0.1 10.0.0.1 10.0.0.1"),
+        (5, "127.0.0.1 ::1"),
+        (6, "127.0.0.1 10.0.0.1"),
+        (7, "2001:db8::1 2001:db8::1"),
+        (8, "2001:db8::1 2001:db8::2"),
+        (9, "127.0.0.1"),
+    ] {
+        for (port, address) in (1..).zip(addresses.split(' ')) {
+            let kind = [at, seeding][usize::from(port % 2)];
+            let present = kind(endpoint(address, port));
+            swarms.put(hash(n), &present, secs(0)).unwrap();
+        }
+    }
+    let expected = OneAddress {
+        of: 7,
+        on_this_machine: 1,
+        elsewhere: 3,
+    };
+    assert_eq!(swarms.one_address(), expected);
+}
+
+#[test]
+fn the_look_at_addresses_has_bounds() {
+    let bounds = Bounds {
+        peers: 100_000,
+        per_neighbour: 100_000,
+        per_neighbour_in_swarm: 100_000,
+    };
+    let mut swarms = Swarms::new(LIFE, bounds, 1);
+    let put = |swarms: &mut Swarms, n: u16, port| {
+        let info_hash = InfoHash([n.to_be_bytes(); 10].concat().try_into().unwrap());
+        let peer = at(endpoint("192.0.2.1", port));
+        swarms.put(info_hash, &peer, secs(0)).unwrap();
+    };
+    // More swarms than are looked at, with two members each.
+    for n in 1..=1_100 {
+        put(&mut swarms, n, 1);
+        put(&mut swarms, n, 2);
+    }
+    let found = swarms.one_address();
+    assert_eq!((found.of, found.elsewhere), (1_000, 1_000));
+    // More members than are looked at, in the first swarm: nothing is said of any.
+    for port in 3..=5_000 {
+        put(&mut swarms, 1, port);
+    }
+    put(&mut swarms, 1, 5_001);
+    assert_eq!(swarms.one_address(), OneAddress::default());
+}
+
+#[test]
 fn an_announce_begins_a_new_life() {
     let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 1);
@@ -350,12 +423,15 @@ fn selection_is_uniform() {
 /// Every reference from one table into another leads where it should.
 fn check_that_it_all_fits_together(swarms: &Swarms) {
     let mut members = 0;
+    let mut kinds = [[0; 2]; 2];
     for (info_hash, &index) in &swarms.by_info_hash {
         let swarm = &swarms.swarms[index as usize];
         assert_eq!(swarm.info_hash, *info_hash);
         assert!(!swarm.is_empty());
         for group in swarm.groups() {
             assert_ne!(group.members.len(), 0);
+            let (kind, family) = (group.key.is_seeder, group.key.is_ipv6);
+            kinds[usize::from(kind)][usize::from(family)] += group.members.len() as u32;
             for place in 0..group.members.len() {
                 let (endpoint, slot) = (group.members.endpoint(place), group.members.slot(place));
                 let peer = swarms.peers.get(slot);
@@ -368,6 +444,7 @@ fn check_that_it_all_fits_together(swarms: &Swarms) {
         }
     }
     assert_eq!(swarms.peers.len(), members);
+    assert_eq!(swarms.totals().peers, kinds);
     assert_eq!(swarms.index.slots.len() as u32, members);
 }
 

@@ -434,3 +434,26 @@ fn a_panic_under_the_lock_does_not_silence_the_tracker() {
         "begins anew only once"
     );
 }
+
+#[test]
+fn who_only_looks_buries_too() {
+    let tracker = tracker();
+    ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
+    assert_eq!(tracker.totals().count(false), 1);
+    let mut ended = Vec::new();
+    tracker.sweep(INTERVAL * 2, &mut ended);
+    assert_eq!((ended.len(), tracker.totals().count(false)), (1, 0));
+    assert_eq!(tracker.totals().swept, 1);
+}
+
+#[test]
+fn the_look_at_addresses_is_remembered_for_a_while() {
+    let tracker = tracker();
+    let of = |tenths: u64| tracker.one_address(Duration::from_millis(tenths * 100)).of;
+    assert_eq!(of(10), 0);
+    for port in [1, 2] {
+        ask(&tracker, &from("203.0.113.1", "198.51.100.1", port));
+    }
+    assert_eq!(of(29), 0);
+    assert_eq!(of(30), 1);
+}
