@@ -3,6 +3,7 @@
 //! Plain values, shared by both transports and by the state. No parsing of any wire format lives
 //! here (see `http/announce.rs`), and no policy (see `tracker.rs`).
 
+use crate::counters::Reason;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -280,6 +281,27 @@ impl Refusal {
             Refusal::InfoHash(_) => 150,
             Refusal::PeerIdLength(_) => 151,
             _ => 900,
+        }
+    }
+
+    /// What it is counted as.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Refusal::NotAGet => Reason::NotAGet,
+            Refusal::MissingInfoHash => Reason::MissingInfoHash,
+            Refusal::MissingPeerId => Reason::MissingPeerId,
+            Refusal::MissingPort => Reason::MissingPort,
+            Refusal::InfoHash(_) => Reason::InfoHash,
+            Refusal::PeerIdLength(_) => Reason::PeerId,
+            Refusal::PortZero => Reason::PortZero,
+            Refusal::Port(_) => Reason::Port,
+            Refusal::NothingToScrape => Reason::NothingToScrape,
+            Refusal::StoreIsFull => Reason::StoreIsFull,
+            Refusal::TooManyOfAddress => Reason::TooManyOfAddress,
+            Refusal::TooManyOfAddressInTorrent => Reason::TooManyOfAddressInTorrent,
+            Refusal::ScrapeIsOff => Reason::ScrapeIsOff,
+            Refusal::NotForwarded | Refusal::Forwarded(_) => Reason::Forwarded,
+            Refusal::Internal => Reason::Internal,
         }
     }
 

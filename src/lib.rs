@@ -22,6 +22,8 @@ pub mod swarms;
 
 pub mod names;
 
+pub mod counters;
+
 pub mod http;
 
 pub mod udp;

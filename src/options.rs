@@ -46,6 +46,8 @@ pub struct Options {
     pub udp: bool,
     /// Whether to answer scrapes.
     pub scrape: bool,
+    /// Whether everybody may see the page and the metrics.
+    pub public_page: bool,
     /// How much to log.
     pub verbosity: Verbosity,
 }
@@ -107,6 +109,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
         udp: !matches.opt_present("no-udp"),
         scrape: matches.opt_present("scrape"),
+        public_page: matches.opt_present("public-page"),
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
                 return Err(format!(
@@ -191,6 +194,12 @@ fn known_options() -> getopts::Options {
         )
         .optflag("", "no-udp", "do not answer over UDP")
         .optflag("", "scrape", "answer scrapes (by default they are refused)")
+        .optflag(
+            "",
+            "public-page",
+            "show the page at / and /metrics to everybody\n\
+             (by default to this machine and the LAN)",
+        )
         .optflagmulti("v", "verbose", "log every announce")
         .optflagmulti("q", "quiet", "log only the announce URLs and errors")
         .optflag("h", "help", "print this help")
@@ -274,8 +283,8 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a decimal fraction, in millionths; more digits than those are not looked at. By hand, since
-/// what std has for floats would add 20 KB to the executable.
+/// Reads a decimal fraction, in millionths; more digits than those are not looked at. By hand,
+/// since what std has for floats would add 20 KB to the executable.
 fn millionths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -351,6 +360,7 @@ mod tests {
             max_peers: 1_000_000,
             udp: true,
             scrape: false,
+            public_page: false,
             verbosity: Verbosity::Normal,
         };
         assert_eq!(options(""), expected);
@@ -380,6 +390,7 @@ mod tests {
         assert_eq!(options("--max-peers 5").max_peers, 5);
         assert!(!options("--no-udp").udp);
         assert!(options("--scrape").scrape);
+        assert!(options("--public-page").public_page);
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
         assert_eq!(options("-vv").verbosity, Verbosity::Verbose);
         assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
@@ -430,8 +441,8 @@ mod tests {
                 "--interval '1e2': an interval is a number of minutes from 0.05 to 1440",
             ),
             (
-                "-i 99999999999999999999",
-                "--interval '99999999999999999999': an interval is a number of minutes from 0.05 to 1440",
+                "-i 9999999999",
+                "--interval '9999999999': an interval is a number of minutes from 0.05 to 1440",
             ),
             (
                 "-n 0",

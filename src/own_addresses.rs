@@ -33,6 +33,23 @@ pub fn find() -> Vec<IpAddr> {
     found
 }
 
+/// The same, as far as a tracker that listens on `bind` is reached by them; all if that is empty.
+pub fn bound_to(bind: &[IpAddr]) -> Vec<IpAddr> {
+    if !bind.is_empty() && !bind.iter().any(IpAddr::is_unspecified) {
+        return bind.to_vec();
+    }
+    let mut addresses = find();
+    if !bind.is_empty() {
+        // -b 0.0.0.0 or -b :: means all of that family.
+        let has = |ip: &IpAddr| {
+            bind.iter()
+                .any(|b| b == ip || b.is_unspecified() && b.is_ipv6() == ip.is_ipv6())
+        };
+        addresses.retain(has);
+    }
+    addresses
+}
+
 /// The address by which this machine would speak to `destination`, if others can use it.
 pub fn towards(destination: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = match destination {

@@ -1,9 +1,10 @@
 //! From the options to a running tracker: opens what is public, says where it is, and starts the
 //! threads.
 
+use crate::counters::Counters;
 use crate::http::gate::{self, Limits};
 use crate::http::strangers::Strangers;
-use crate::http::{self, listen};
+use crate::http::{self, listen, page};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
@@ -55,6 +56,8 @@ pub fn start(options: &Options) -> Result<(), String> {
             ..BOUNDS
         },
     }));
+    let counters = Counters::new();
+    let has_udp = matches!(udp, Udp::Open(_));
     let mut limits = Limits::for_descriptors(descriptors());
     let sockets = match &udp {
         Udp::Open(sockets) => sockets.len(),
@@ -66,9 +69,14 @@ pub fn start(options: &Options) -> Result<(), String> {
         began,
         scrape: options.scrape,
         strangers: Strangers::default(),
+        page: page::Settings {
+            is_public: options.public_page,
+            has_udp,
+            bind: options.bind.clone(),
+        },
+        counters: Arc::clone(&counters),
         log: log.clone(),
     };
-    let has_udp = matches!(udp, Udp::Open(_));
     match udp {
         Udp::Off => {}
         Udp::Taken(error) => {
@@ -90,6 +98,7 @@ pub fn start(options: &Options) -> Result<(), String> {
                 began,
                 scrape: options.scrape,
                 ids: ConnectionIds::new(),
+                counters,
                 log: log.clone(),
             };
             udp::server::open(sockets, udp_threads(), &server)
@@ -107,18 +116,7 @@ pub fn start(options: &Options) -> Result<(), String> {
 fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
     let version = env!("CARGO_PKG_VERSION");
     let is_any = bind.is_empty() || bind.iter().any(IpAddr::is_unspecified);
-    let mut addresses = match is_any {
-        true => own_addresses::find(),
-        false => bind.to_vec(),
-    };
-    if is_any && !bind.is_empty() {
-        // -b 0.0.0.0 or -b :: means all of that family.
-        let has = |ip: &IpAddr| {
-            bind.iter()
-                .any(|b| b == ip || b.is_unspecified() && b.is_ipv6() == ip.is_ipv6())
-        };
-        addresses.retain(has);
-    }
+    let mut addresses = own_addresses::bound_to(bind);
     log.line(
         About::Start,
         format_args!("mayfly {version} is running. Announce URLs for your torrents:"),

@@ -24,7 +24,13 @@ fn content_length_is_always_there_and_nothing_is_chunked() {
     crowd(&tracker, 200);
     let at = ipv4(&tracker);
     let large = format!("/announce?{ORDINARY}&port=201&compact=0");
-    for target in ["/announce", "/", "/announce?event=stopped", &large] {
+    for target in [
+        "/announce",
+        "/",
+        "/metrics",
+        "/announce?event=stopped",
+        &large,
+    ] {
         for head in [
             "HTTP/1.1\r\nHost: x",
             "HTTP/1.1\r\nHost: x\r\nTE: chunked",
@@ -82,14 +88,16 @@ fn everything_else_is_a_404_that_names_the_announce_url() {
     let tracker = start();
     let at = ipv4(&tracker);
     for path in [
-        "/",
+        "/x",
         "/favicon.ico",
         "/announcement",
         "/announce/",
         "/announce.html",
         "/Announce",
         "//",
-        "/?announce",
+        "/x?announce",
+        "/metrics/",
+        "/status",
     ] {
         let answer = get(at, path);
         assert_eq!(answer.status, 404, "{path}");
@@ -115,7 +123,7 @@ fn the_404_names_the_host_as_it_was_asked_for() {
     let tracker = start();
     let at = ipv4(&tracker);
     let page = |host: &str| {
-        let answer = send(at, format!("GET / HTTP/1.1\r\n{host}\r\n").as_bytes());
+        let answer = send(at, format!("GET /x HTTP/1.1\r\n{host}\r\n").as_bytes());
         assert_eq!(answer.status, 404, "{host}");
         answer.text()
     };
@@ -147,10 +155,10 @@ fn the_404_names_the_host_as_it_was_asked_for() {
         let text = page(host);
         assert!(text.contains(&reached), "{host}: {text}");
     }
-    let old = send(at, b"GET / HTTP/1.0\r\n\r\n");
+    let old = send(at, b"GET /x HTTP/1.0\r\n\r\n");
     assert!(old.text().contains(&reached), "{}", old.text());
     if let Some(at) = ipv6(&tracker) {
-        let text = send(at, b"GET / HTTP/1.0\r\n\r\n").text();
+        let text = send(at, b"GET /x HTTP/1.0\r\n\r\n").text();
         assert!(
             text.contains(&format!("http://[::1]:{}/announce\n", at.port())),
             "{text}"
@@ -165,7 +173,7 @@ fn no_answer_carries_markup_of_the_askers() {
     for target in [
         "/<script>alert(1)</script>",
         "/%3Cscript%3E",
-        "/?<script>",
+        "/x?<script>",
         "/announce?<script>",
         "/announce?info_hash=<script>",
         "/announce/<script>",
@@ -183,7 +191,7 @@ fn head_has_the_headers_of_get_and_no_body() {
     let tracker = start();
     let mut connection = Connection::open(ipv4(&tracker));
     let announce = format!("/announce?{ORDINARY}&port=1");
-    for target in [&announce[..], "/announce", "/", "/announce?port=0"] {
+    for target in [&announce[..], "/announce", "/x", "/announce?port=0"] {
         for version in ["1.1\r\nHost: x", "1.0\r\nConnection: keep-alive"] {
             let mut ask = |method: &str| {
                 connection.send(format!("{method} {target} HTTP/{version}\r\n\r\n").as_bytes());
@@ -237,12 +245,12 @@ fn an_http_1_1_connection_is_kept() {
         assert_eq!(answer.header("Connection"), None);
         assert_eq!(decode(&answer.body).incomplete, Some(port));
     }
-    // Nor does a failure or a 404 end it.
+    // Nor does a failure or a page end it.
     assert_eq!(
         decode(&connection.get("/announce").body).failure_code,
         Some(101)
     );
-    assert_eq!(connection.get("/").status, 404);
+    assert_eq!(connection.get("/").status, 200);
     assert_eq!(
         connection
             .get(&format!("/announce?{ORDINARY}&port=1"))

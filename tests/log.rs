@@ -349,5 +349,5 @@ fn a_flood_of_announces_is_bounded_in_the_log_and_what_is_left_out_is_counted() 
     let bound = 2000 + 100 * (begin.elapsed().as_secs() as usize + 1);
     let lines = written(&tracker.lines());
     assert!(lines <= bound, "{lines} lines, more than {bound}");
-    assert_eq!(get(at, "/").status, 404);
+    assert_eq!(get(at, "/").status, 200);
 }

@@ -6,6 +6,8 @@ mod support;
 
 /// Hostile, broken and unlucky clients: the tracker goes on.
 mod abuse;
+/// The page in a real browser.
+mod browser;
 /// The command line: options, exit codes, the lines of the start.
 mod command_line;
 /// The executables that are given away: each is run, and looked at.
@@ -22,8 +24,12 @@ mod http_failures;
 mod http_query;
 /// The log, and that nothing which happens to it happens to the tracker.
 mod log;
+/// The page, what it is made of, and who gets to see it.
+mod page;
 /// Behind a proxy, and several trackers behind one.
 mod proxy;
+/// Counts without an announce, over HTTP, and that a real client understands them.
+mod scrape;
 /// Real clients move a file.
 mod transfer;
 /// Announces and scrapes over UDP.

@@ -11,6 +11,7 @@ use super::gate::Limits;
 use super::head::{self, Head, Refused};
 use super::timed::{Timer, is_timeout, read_within, write_within};
 use crate::announce::Refusal;
+use crate::counters::Reason;
 use crate::trusted::Trusted;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -79,6 +80,11 @@ impl Conversation {
     /// Closes the connection. Returns the buffer, for another one to use.
     pub fn end(self) -> Vec<u8> {
         self.received
+    }
+
+    /// Whether its place was given to another.
+    pub fn was_evicted(&self) -> bool {
+        self.place.was_evicted()
     }
 
     /// Who the client is.
@@ -154,7 +160,7 @@ impl Conversation {
     pub fn refuse(&mut self, refused: Refused, answer: &mut Vec<u8>) -> io::Result<()> {
         let mut body = Vec::new();
         let mut allow = "";
-        if refused == head::NOT_A_GET {
+        if refused.reason == Reason::NotAGet {
             // Of all these, only this can be an announce by a client that means it.
             write_refusal(&Refusal::NotAGet, &mut body);
             allow = "Allow: GET, HEAD\r\n";
@@ -242,7 +248,8 @@ impl Conversation {
     }
 
     /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
-    /// the client's headers nothing is passed on but the host, and what a proxy has added.
+    /// the client's headers nothing is passed on but the host, what a proxy has added, and whether
+    /// it is a browser.
     fn clean(&self, head: &Head, trusted: &Trusted, request: &mut Vec<u8>) {
         let Visitor { source, local, .. } = self.visitor;
         request.clear();
@@ -252,7 +259,11 @@ impl Conversation {
         let (source, brought) = forwarded::whose(source, trusted, head, &self.received);
         // Writing into a Vec does not fail.
         let (word, said) = brought.written();
-        let _ = write!(request, " HTTP/1.1\r\nVisitor: {source} {local} {word} ");
+        let who = if head.is_browser { "browser" } else { "client" };
+        let _ = write!(
+            request,
+            " HTTP/1.1\r\nVisitor: {source} {local} {word} {who} "
+        );
         if let Some(host) = &head.host {
             request.extend_from_slice(&self.received[host.clone()]);
         }

@@ -200,9 +200,11 @@ impl Gate {
         let is_exempt = source == local.ip() || self.trusted.contains(source);
         let stream = Arc::new(stream);
         let Some(place) = self.connections.enter(&stream, source, is_exempt) else {
+            self.server.counters.connections.turned_away.add();
             self.tell_of_turned_away(source);
             return;
         };
+        let _open = self.server.counters.connections.open();
         let visitor = Visitor {
             source,
             local,
@@ -225,7 +227,7 @@ impl Gate {
         match conversation.read_request(&self.limits, &self.trusted, &mut buffers.request) {
             Ok(true) => {}
             Ok(false) => {
-                buffers.received = conversation.end();
+                self.end(conversation, buffers);
                 return None;
             }
             Err(refused) => {
@@ -250,11 +252,19 @@ impl Gate {
         if conversation.write_answer(&mut buffers.answer, answer.head, !is_crowded, limits) {
             return Some(conversation);
         }
-        buffers.received = conversation.end();
+        self.end(conversation, buffers);
         None
     }
 
+    fn end(&self, conversation: Conversation, buffers: &mut Buffers) {
+        if conversation.was_evicted() {
+            self.server.counters.connections.evicted.add();
+        }
+        buffers.received = conversation.end();
+    }
+
     fn refuse(&self, mut conversation: Conversation, refused: Refused, buffers: &mut Buffers) {
+        self.server.counters.refuse(refused.reason);
         let source = conversation.visitor().source;
         self.log.line(
             About::Trouble,
@@ -262,7 +272,7 @@ impl Gate {
         );
         // Whether that reaches it is the client's business.
         let _ = conversation.refuse(refused, &mut buffers.answer);
-        buffers.received = conversation.end();
+        self.end(conversation, buffers);
     }
 
     /// A line at most every so often: who opens too many connections opens very many.
@@ -322,6 +332,8 @@ mod tests {
             began: Instant::now(),
             scrape: false,
             strangers: Default::default(),
+            page: Default::default(),
+            counters: crate::counters::Counters::new(),
             log: log.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -354,7 +366,7 @@ mod tests {
         let address = opened();
         assert!(ask(address, "GET / HT").starts_with("HTTP/1.1 408 "));
         assert_eq!(ask(address, ""), "");
-        let kept = ask(address, "GET / HTTP/1.1\r\n\r\n");
+        let kept = ask(address, "GET /x HTTP/1.1\r\n\r\n");
         assert!(kept.starts_with("HTTP/1.1 404 "), "and then closed as idle");
     }
 

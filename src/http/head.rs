@@ -3,6 +3,7 @@
 //! Bytes in, values out. The limits that need a clock or a socket are in `gate.rs`. The grammar
 //! is that of RFC 9112, and only what a tracker has a use for: GET and HEAD without a body.
 
+use crate::counters::Reason;
 use std::ops::Range;
 
 /// Longest head, in bytes. An announce takes some 400; browsers send up to 4 KB with cookies.
@@ -22,6 +23,8 @@ pub struct Head {
     pub host: Option<Range<usize>>,
     /// Whether a proxy says that it brought the request.
     pub is_forwarded: bool,
+    /// Whether it comes from a browser that shows the answer to a person.
+    pub is_browser: bool,
     /// Whether the client would like to ask more on this connection.
     pub keep_alive: bool,
     /// Whether it is HTTP/1.0, whose clients must be told that the connection is kept.
@@ -35,63 +38,79 @@ pub struct Refused {
     pub status: &'static str,
     /// What is wrong and what to do, for a person.
     pub text: &'static str,
+    /// What it is counted as.
+    pub reason: Reason,
 }
 
 impl Refused {
     /// Whose fault it probably is, for the log.
     pub fn fault(&self) -> &'static str {
-        match *self {
-            BUSY => "the tracker's machine is overloaded",
-            TOO_SLOW => "a slow network's fault, or of somebody who is slow on purpose",
+        match self.reason {
+            Reason::Busy => "the tracker's machine is overloaded",
+            Reason::TooSlow => "a slow network's fault, or of somebody who is slow on purpose",
             _ => "the sender's fault, which is probably no BitTorrent client",
         }
     }
 }
 
-const fn refused(status: &'static str, text: &'static str) -> Refused {
-    Refused { status, text }
+const fn refused(reason: Reason, status: &'static str, text: &'static str) -> Refused {
+    Refused {
+        status,
+        text,
+        reason,
+    }
 }
 
 /// Neither GET nor HEAD. The gate answers it with a bencoded failure as well.
 pub const NOT_A_GET: Refused = refused(
+    Reason::NotAGet,
     "405 Method Not Allowed",
     "a tracker answers GET and HEAD only",
 );
 /// The head did not arrive in time.
 pub const TOO_SLOW: Refused = refused(
+    Reason::TooSlow,
     "408 Request Timeout",
     "the request did not arrive within 5 seconds",
 );
 /// The tracker is at its bounds, or tiny_http did not answer.
 pub const BUSY: Refused = refused(
+    Reason::Busy,
     "503 Service Unavailable",
     "the tracker is busy; the next announce may work",
 );
 const TOO_LONG: Refused = refused(
+    Reason::TooLong,
     "431 Request Header Fields Too Large",
     "the request is longer than 8 KiB",
 );
 const NOT_HTTP: Refused = refused(
+    Reason::BadRequest,
     "400 Bad Request",
     "this port speaks plain HTTP/1.1, not TLS and not another protocol",
 );
 const BAD_LINE: Refused = refused(
+    Reason::BadRequest,
     "400 Bad Request",
     "the first line of a request is: GET /announce?... HTTP/1.1",
 );
 const BAD_HEADER: Refused = refused(
+    Reason::BadRequest,
     "400 Bad Request",
     "a header is a name, a colon and a value on one line",
 );
 const BAD_VERSION: Refused = refused(
+    Reason::BadRequest,
     "505 HTTP Version Not Supported",
     "this port speaks HTTP/1.0 and HTTP/1.1",
 );
 const BODY: Refused = refused(
+    Reason::HasBody,
     "413 Content Too Large",
     "a request to a tracker has no body",
 );
 const EXPECT: Refused = refused(
+    Reason::HasBody,
     "417 Expectation Failed",
     "a request to a tracker has no body to expect anything for",
 );
@@ -168,6 +187,8 @@ pub fn parse(head: &[u8]) -> Result<Head, Refused> {
             }
         } else if FORWARDED.iter().any(|name| is(name)) {
             parsed.is_forwarded = true;
+        } else if is("accept") {
+            parsed.is_browser = value.windows(9).any(|part| part == b"text/html");
         } else if is("host") {
             hosts += 1;
             let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
@@ -259,13 +280,14 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, Refused> {
         target: begin + skip..begin + target.len(),
         host: None,
         is_forwarded: false,
+        is_browser: false,
         keep_alive: false,
         is_http_1_0,
     })
 }
 
 /// A name or an address, and perhaps a port; nothing that could be markup or a second header.
-fn is_host(value: &[u8]) -> bool {
+pub fn is_host(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
     !value.is_empty() && value.len() <= 260 && value.iter().all(allowed)
 }
@@ -453,6 +475,22 @@ mod tests {
         ] {
             let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
             assert_eq!(parse(head.as_bytes()).unwrap().is_forwarded, is_forwarded);
+        }
+    }
+
+    #[test]
+    fn a_browser_is_noticed() {
+        let chromium = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (header, is_browser) in [
+            (chromium, true),
+            ("accept:text/html", true),
+            ("Accept: */*", false),
+            ("Accept: text/plain", false),
+            ("Accept:", false),
+            ("User-Agent: text/html", false),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+            assert_eq!(parse(head.as_bytes()).unwrap().is_browser, is_browser);
         }
     }
 

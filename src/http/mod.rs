@@ -31,3 +31,7 @@ pub mod announce;
 pub mod scrape;
 
 pub mod bencode;
+
+pub mod page;
+
+pub mod metrics;

@@ -5,17 +5,21 @@
 
 use super::announce::{Path, read, write_refusal, write_reply};
 use super::forwarded::Brought;
-use super::scrape;
+use super::page::{self, Front};
 use super::strangers::Strangers;
+use super::{metrics, scrape};
+use crate::address::Reach;
 use crate::announce::{Refusal, Reply};
+use crate::counters::Counters;
 use crate::log::{About, Log};
+use crate::own_addresses;
 use crate::report;
 use crate::tracker::Tracker;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tiny_http::{Method, Request, StatusCode};
 
 /// Answers requests.
@@ -28,6 +32,10 @@ pub struct Server {
     pub scrape: bool,
     /// Proxies that are not trusted, but perhaps should be.
     pub strangers: Strangers,
+    /// What the page needs to know, and who may see it.
+    pub page: page::Settings,
+    /// Where to count, shared with UDP.
+    pub counters: Arc<Counters>,
     /// Where to tell.
     pub log: Log,
 }
@@ -40,37 +48,56 @@ struct Visitor<'a> {
     /// The `Host` that they asked for, if it was a decent one.
     host: Option<&'a str>,
     brought: Brought,
+    /// Whether a person looks at the answer.
+    is_browser: bool,
 }
 
-/// A status and a body of plain text, or of bencoding, which goes by the same type.
+/// An answer.
 struct Page {
     status: u16,
+    headers: &'static [(&'static str, &'static str)],
     body: Vec<u8>,
 }
+
+/// Of plain text, and of bencoding, which goes by the same type.
+const PLAIN: &[(&str, &str)] = &[("Content-Type", "text/plain")];
+const METRICS: &[(&str, &str)] = &[
+    ("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+];
 
 impl Server {
     /// Answers one request.
     pub fn serve(&self, request: Request) {
+        let begin = Instant::now();
         // A panic must not take the thread with it: there would soon be none left.
         let page = catch_unwind(AssertUnwindSafe(|| self.page(&request)));
         let page = page.unwrap_or_else(|_| {
+            self.counters.refuse(Refusal::Internal.reason());
             let fault = Refusal::Internal.fault();
             let text = format_args!("an announce could not be answered ({fault})");
             self.log.line(About::Always, text);
             let mut body = Vec::new();
             write_refusal(&Refusal::Internal, &mut body);
-            Page { status: 500, body }
+            Page {
+                status: 500,
+                headers: PLAIN,
+                body,
+            }
         });
-        let mut answer = Vec::with_capacity(128 + page.body.len());
+        let mut answer = Vec::with_capacity(256 + page.body.len());
         let reason = StatusCode(page.status).default_reason_phrase();
         // Writing into a Vec does not fail.
         let _ = write!(
             answer,
-            "HTTP/1.1 {} {reason}\r\nServer: mayfly\r\nContent-Type: text/plain\r\n\
-             Content-Length: {}\r\n\r\n",
+            "HTTP/1.1 {} {reason}\r\nServer: mayfly\r\nContent-Length: {}\r\n",
             page.status,
             page.body.len(),
         );
+        for (name, value) in page.headers {
+            let _ = write!(answer, "{name}: {value}\r\n");
+        }
+        answer.extend_from_slice(b"\r\n");
         if *request.method() != Method::Head {
             answer.extend_from_slice(&page.body);
         }
@@ -79,6 +106,7 @@ impl Server {
         let mut writer = request.into_writer();
         // If it does not reach the gate, the gate knows.
         let _ = writer.write_all(&answer).and_then(|()| writer.flush());
+        self.counters.http.durations.add(begin.elapsed());
     }
 
     fn page(&self, request: &Request) -> Page {
@@ -90,21 +118,80 @@ impl Server {
         assert_ne!(request.url(), "/panic", "on purpose");
         let url = request.url();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let last = path.rsplit('/').next();
-        match last {
-            Some("announce" | "announce.php") => Page {
-                status: 200,
-                body: self.announce(query, &visitor),
+        let (status, headers, body) = match path.rsplit('/').next() {
+            Some("announce" | "announce.php") => {
+                if visitor.is_browser && query.is_empty() {
+                    let text = page::what_it_is_for(visitor.host, visitor.local);
+                    (200, page::HTML, text.into_bytes())
+                } else {
+                    (200, PLAIN, self.announce(query, &visitor))
+                }
+            }
+            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, &visitor)),
+            _ => match path {
+                "/" if self.shows_to(&visitor) => (200, page::HTML, self.front(&visitor, true)),
+                "/status.json" if self.shows_to(&visitor) => {
+                    (200, page::JSON, self.front(&visitor, false))
+                }
+                "/metrics" if self.shows_to(&visitor) => (200, METRICS, self.metrics()),
+                _ => (404, PLAIN, not_found(&visitor).into_bytes()),
             },
-            Some("scrape" | "scrape.php") => Page {
-                status: 200,
-                body: self.scrape(query, &visitor),
-            },
-            _ => Page {
-                status: 404,
-                body: not_found(&visitor).into_bytes(),
-            },
+        };
+        Page {
+            status,
+            headers,
+            body,
         }
+    }
+
+    /// Whether somebody may look at the numbers. Of a request that a proxy has brought which is not
+    /// trusted nobody knows who asks.
+    fn shows_to(&self, visitor: &Visitor<'_>) -> bool {
+        let is_direct = visitor.brought == Brought::Directly;
+        let is_near = is_direct && Reach::of(visitor.source) != Reach::Global;
+        is_near || self.page.is_public
+    }
+
+    /// The page, or what it asks for to stay up to date.
+    fn front(&self, visitor: &Visitor<'_>, is_page: bool) -> Vec<u8> {
+        let now = self.bury();
+        let front = Front {
+            settings: &self.page,
+            counters: &self.counters,
+            totals: self.tracker.totals(),
+            one_address: self.tracker.one_address(now),
+            uptime: now,
+            host: visitor.host,
+            local: visitor.local,
+            for_others: self.for_others(visitor),
+        };
+        let text = if is_page { front.page() } else { front.json() };
+        text.into_bytes()
+    }
+
+    /// For who looks from the tracker's own machine, by a URL that works there only: where others
+    /// reach it.
+    fn for_others(&self, visitor: &Visitor<'_>) -> Option<IpAddr> {
+        let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
+        if !is_here || visitor.brought != Brought::Directly {
+            return None;
+        }
+        let addresses = own_addresses::bound_to(&self.page.bind);
+        addresses.into_iter().find(|ip| !ip.is_loopback())
+    }
+
+    fn metrics(&self) -> Vec<u8> {
+        self.bury();
+        metrics::render(&self.counters, &self.tracker.totals()).into_bytes()
+    }
+
+    /// Buries some of the dead, as an announce would, and says what time it is.
+    fn bury(&self) -> Duration {
+        let now = self.began.elapsed();
+        let mut ended = Vec::new();
+        self.tracker.sweep(now, &mut ended);
+        report::ended(&self.log, &ended);
+        now
     }
 
     fn announce(&self, query: &str, visitor: &Visitor<'_>) -> Vec<u8> {
@@ -128,11 +215,14 @@ impl Server {
                 }
             }
             self.tracker.handle(&announce, now, &mut reply)?;
+            self.counters.http.announces.answered.add();
             write_reply(&reply, form, &mut body);
             report::announced(&self.log, &announce, &reply);
             Ok(())
         });
         if let Err(refusal) = handled {
+            self.counters.http.announces.refused.add();
+            self.counters.refuse(refusal.reason());
             report::ended(&self.log, &reply.ended);
             report::refused(&self.log, visitor.source, &refusal);
             body.clear();
@@ -149,6 +239,7 @@ impl Server {
         };
         match hashes {
             Ok(hashes) => {
+                self.counters.http.scrapes.answered.add();
                 let now = self.began.elapsed();
                 let mut ended = Vec::new();
                 let counts = self.tracker.scrape(hashes.iter().copied(), now, &mut ended);
@@ -156,6 +247,8 @@ impl Server {
                 report::ended(&self.log, &ended);
             }
             Err(refusal) => {
+                self.counters.http.scrapes.refused.add();
+                self.counters.refuse(refusal.reason());
                 report::refused(&self.log, visitor.source, &refusal);
                 write_refusal(&refusal, &mut body);
             }
@@ -173,16 +266,18 @@ fn not_found(visitor: &Visitor<'_>) -> String {
     )
 }
 
-/// Reads the gate's first header: source, local address and port, how it was brought, host or
-/// nothing, and what the proxy said.
+/// Reads the gate's first header: source, local address and port, how it was brought, whether a
+/// browser asks, host or nothing, and what the proxy said.
 fn visitor(request: &Request) -> Option<Visitor<'_>> {
-    let mut words = request.headers().first()?.value.as_str().splitn(5, ' ');
+    let mut words = request.headers().first()?.value.as_str().splitn(6, ' ');
     let (source, local, brought) = (words.next()?, words.next()?, words.next()?);
+    let is_browser = words.next()? == "browser";
     let host = words.next().filter(|host| !host.is_empty());
     Some(Visitor {
         source: source.parse().ok()?,
         local: local.parse().ok()?,
         brought: Brought::read(brought, words.next().unwrap_or_default())?,
+        is_browser,
         host,
     })
 }

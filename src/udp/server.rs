@@ -7,6 +7,7 @@ use super::connection_id::ConnectionIds;
 use super::packet::{self, Action};
 use crate::address::{self, Reach};
 use crate::announce::{InfoHash, Refusal, Reply};
+use crate::counters::{Counters, Reason};
 use crate::log::{About, Log};
 use crate::own_addresses;
 use crate::report;
@@ -49,6 +50,8 @@ pub struct Server {
     pub scrape: bool,
     /// Made once, so that an id counts on every socket.
     pub ids: ConnectionIds,
+    /// Where to count, shared with HTTP.
+    pub counters: Arc<Counters>,
     /// Where to tell.
     pub log: Log,
 }
@@ -110,12 +113,19 @@ impl Server {
             });
             match catch_unwind(answer) {
                 // If it cannot be sent, the client asks again.
-                Ok(true) => drop(socket.send_to(&buffers.answer, from)),
+                Ok(true) => {
+                    let _ = socket.send_to(&buffers.answer, from);
+                    let time = self.began.elapsed().saturating_sub(now);
+                    self.counters.udp.durations.add(time);
+                }
                 Ok(false) => {}
-                Err(_) => self.log.line(
-                    About::Always,
-                    format_args!("a UDP packet met an error of the tracker's own"),
-                ),
+                Err(_) => {
+                    self.counters.refuse(Reason::Internal);
+                    self.log.line(
+                        About::Always,
+                        format_args!("a UDP packet met an error of the tracker's own"),
+                    );
+                }
             }
         }
     }
@@ -146,6 +156,7 @@ impl Server {
     ) -> bool {
         let source = address::canonical(from);
         let Some(packet) = packet::read(bytes) else {
+            self.counters.refuse(Reason::BadPacket);
             return false;
         };
         let transaction_id = packet.transaction_id;
@@ -159,7 +170,9 @@ impl Server {
             packet::write_connected(transaction_id, id, answer);
             return true;
         }
+        let counters = &*self.counters;
         if !self.ids.check(packet.connection_id, source, now) {
+            counters.refuse(Reason::ConnectionId);
             // From here to the check's other branch, nothing longer than the question goes out.
             let is_whole = matches!(packet.action, Action::Announce(_) | Action::Scrape(_));
             if is_whole {
@@ -175,10 +188,13 @@ impl Server {
                 announce.numwant = Some(numwant.min(MOST_PEERS));
                 match self.tracker.handle(&announce, now, reply) {
                     Ok(()) => {
+                        counters.udp.announces.answered.add();
                         packet::write_reply(transaction_id, reply, answer);
                         report::announced(&self.log, &announce, reply);
                     }
                     Err(refusal) => {
+                        counters.udp.announces.refused.add();
+                        counters.refuse(refusal.reason());
                         report::ended(&self.log, &reply.ended);
                         report::refused(&self.log, source, &refusal);
                         packet::write_error(transaction_id, &refusal.to_string(), answer);
@@ -186,6 +202,7 @@ impl Server {
                 }
             }
             Action::Scrape(hashes) if self.scrape => {
+                counters.udp.scrapes.answered.add();
                 let hashes = hashes.chunks_exact(20).map(|hash| {
                     // chunks_exact gives 20 bytes each.
                     InfoHash(hash.try_into().expect("20 bytes"))
@@ -196,10 +213,16 @@ impl Server {
             }
             Action::Scrape(_) => {
                 let refusal = Refusal::ScrapeIsOff;
+                counters.udp.scrapes.refused.add();
+                counters.refuse(refusal.reason());
                 packet::write_error(transaction_id, &refusal.to_string(), answer);
             }
-            Action::Malformed(text) => packet::write_error(transaction_id, text, answer),
+            Action::Malformed(text) => {
+                counters.refuse(Reason::BadPacket);
+                packet::write_error(transaction_id, text, answer);
+            }
             Action::Unknown => {
+                counters.refuse(Reason::BadPacket);
                 packet::write_error(transaction_id, "this action is not known", answer);
             }
             Action::Connect => unreachable!("answered above"),

@@ -20,6 +20,7 @@ fn server(scrape: bool) -> Server {
         began: Instant::now(),
         scrape,
         ids: ConnectionIds::new(),
+        counters: Counters::new(),
         log: Log::new(Verbosity::Quiet, io::sink()).unwrap(),
     }
 }
@@ -173,6 +174,29 @@ fn scrape_is_off_until_it_is_on() {
             assert_eq!(error_text(&answer), Refusal::ScrapeIsOff.to_string());
         }
     }
+}
+
+#[test]
+fn what_became_of_each_packet_is_counted() {
+    let server = server(true);
+    let counters = Arc::clone(&server.counters);
+    let from = "203.0.113.1";
+    let id = id_for(&server, from);
+    ask(&server, from, &announce(id, 1, 5)).unwrap();
+    ask(&server, from, &announce(id, 2, 5)).unwrap();
+    ask(&server, from, &announce(id, 0, 5)).unwrap();
+    ask(&server, from, &announce(id ^ 1, 1, 5)).unwrap();
+    ask(&server, from, &[&head(id, 2)[..], &[9; 20]].concat()).unwrap();
+    ask(&server, from, &head(id, 1)).unwrap();
+    ask(&server, from, &head(id, 7)).unwrap();
+    assert_eq!(ask(&server, from, b"?"), None);
+    let announces = &counters.udp.announces;
+    assert_eq!((announces.answered.get(), announces.refused.get()), (2, 1));
+    assert_eq!(counters.udp.scrapes.answered.get(), 1);
+    assert_eq!(counters.http.announces.answered.get(), 0);
+    let refused: Vec<_> = counters.refusals().filter(|(_, n)| *n > 0).collect();
+    let expected = [("port_zero", 1), ("connection_id", 1), ("bad_packet", 3)];
+    assert_eq!(refused, expected);
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "a helper may be ahead of the tests that will use it"
 )]
 
+pub mod browser;
 pub mod clients;
 pub mod http;
 pub mod netns;

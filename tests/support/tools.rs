@@ -17,6 +17,9 @@ pub fn tool(program: &str) -> Option<PathBuf> {
     if found.is_none() {
         let package = match program {
             "aria2c" => "aria2",
+            "chromedriver" => "chromium-driver",
+            "promtool" => "prometheus",
+            "transmission-show" => "transmission-cli",
             "ip" => "iproute2",
             "prlimit" | "setpriv" => "util-linux",
             "qemu-aarch64" | "qemu-arm" => "qemu-user",

@@ -1,0 +1,303 @@
+//! What is counted: announces, scrapes, refusals, connections, and how long requests took.
+//!
+//! Plain numbers that every thread adds to without a lock. How many peers and torrents there are is
+//! not counted here but known to the state; what the numbers look like to others is in
+//! `http/metrics.rs` and `http/page.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+/// All counters, shared by everything that answers.
+#[derive(Debug)]
+pub struct Counters {
+    /// When the tracker began.
+    pub started: SystemTime,
+    /// Requests over HTTP.
+    pub http: Transport,
+    /// Requests over UDP.
+    pub udp: Transport,
+    /// HTTP connections.
+    pub connections: Connections,
+    refused: [Counter; Reason::LABELS.len()],
+}
+
+/// What came by one transport. On cache lines of its own, since the other's threads write at the
+/// same time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Transport {
+    /// Announces.
+    pub announces: Outcomes,
+    /// Scrapes.
+    pub scrapes: Outcomes,
+    /// How long requests took, whatever they asked for.
+    pub durations: Durations,
+}
+
+/// How something ended.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// With what was asked for.
+    pub answered: Counter,
+    /// With a refusal.
+    pub refused: Counter,
+}
+
+/// HTTP connections.
+#[derive(Debug, Default)]
+pub struct Connections {
+    /// Those that were given a place.
+    pub opened: Counter,
+    /// Those of them that have ended.
+    pub closed: Counter,
+    /// Those that had to leave, since newcomers found no thread.
+    pub evicted: Counter,
+    /// Those that were one too many of their address.
+    pub turned_away: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// How many so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// How many requests took how long.
+#[derive(Debug, Default)]
+pub struct Durations {
+    /// One for each of [`Durations::BOUNDS`], and one for what took longer. Each request is in one
+    /// of them.
+    buckets: [Counter; Durations::BOUNDS.len() + 1],
+    nanoseconds: AtomicU64,
+}
+
+impl Durations {
+    /// Upper bounds in nanoseconds, and the same in seconds as text. The small ones tell UDP's
+    /// requests apart and the middle ones HTTP's; above are a busy machine and worse.
+    pub const BOUNDS: [(u64, &str); 9] = [
+        (2_500, "0.0000025"),
+        (5_000, "0.000005"),
+        (10_000, "0.00001"),
+        (25_000, "0.000025"),
+        (100_000, "0.0001"),
+        (1_000_000, "0.001"),
+        (10_000_000, "0.01"),
+        (100_000_000, "0.1"),
+        (1_000_000_000, "1"),
+    ];
+
+    /// A request took so long.
+    pub fn add(&self, time: Duration) {
+        // 64 bits of nanoseconds last for 584 years, of requests one after the other.
+        let time = time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos());
+        let bucket = Durations::BOUNDS.iter().position(|(most, _)| time <= *most);
+        self.buckets[bucket.unwrap_or(Durations::BOUNDS.len())].add();
+        self.nanoseconds.fetch_add(time, Relaxed);
+    }
+
+    /// How many took no longer than each bound, and how many there were in all.
+    pub fn cumulative(&self) -> [u64; Durations::BOUNDS.len() + 1] {
+        let mut sum = 0;
+        std::array::from_fn(|bucket| {
+            sum += self.buckets[bucket].get();
+            sum
+        })
+    }
+
+    /// The nanoseconds that all took together.
+    pub fn nanoseconds(&self) -> u64 {
+        self.nanoseconds.load(Relaxed)
+    }
+}
+
+/// The reasons, and what they are called in `/metrics`. Whoever watches a tracker relies on these
+/// words, so that they stay when the texts of refusals change.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident $label:literal)*) => {
+        /// Why something was refused, without the particulars.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Reason {
+            $($(#[$doc])* $reason,)*
+        }
+
+        impl Reason {
+            /// What each is called, in the order of the reasons.
+            pub const LABELS: [&str; [$($label),*].len()] = [$($label),*];
+
+            /// All of them.
+            #[cfg(test)]
+            pub const ALL: [Reason; Reason::LABELS.len()] = [$(Reason::$reason),*];
+        }
+    };
+}
+
+reasons! {
+    /// Neither GET nor HEAD.
+    NotAGet "not_a_get"
+    /// No `info_hash`.
+    MissingInfoHash "missing_info_hash"
+    /// No `peer_id`.
+    MissingPeerId "missing_peer_id"
+    /// No `port`.
+    MissingPort "missing_port"
+    /// `info_hash` has not 20 bytes.
+    InfoHash "info_hash"
+    /// `peer_id` has not 20 bytes.
+    PeerId "peer_id"
+    /// `port` is 0.
+    PortZero "port_zero"
+    /// `port` is no port.
+    Port "port"
+    /// As many peers as there may be.
+    StoreIsFull "store_full"
+    /// As many peers of one address as there may be.
+    TooManyOfAddress "address_full"
+    /// The same in one torrent.
+    TooManyOfAddressInTorrent "address_full_in_torrent"
+    /// A scrape, and they are off.
+    ScrapeIsOff "scrape_off"
+    /// A scrape of nothing in particular.
+    NothingToScrape "scrape_of_everything"
+    /// A trusted proxy that does not say for whom it asks.
+    Forwarded "forwarded"
+    /// A defect of the tracker.
+    Internal "internal"
+    /// A UDP packet with a connection id that is not, or no longer, its sender's.
+    ConnectionId "connection_id"
+    /// A UDP packet that is none.
+    BadPacket "bad_packet"
+    /// An HTTP request that is none.
+    BadRequest "bad_request"
+    /// An HTTP request that is too long.
+    TooLong "request_too_long"
+    /// An HTTP request with a body.
+    HasBody "request_body"
+    /// An HTTP request that did not arrive in time.
+    TooSlow "request_too_slow"
+    /// The tracker was too busy.
+    Busy "busy"
+}
+
+impl Counters {
+    /// All zeros.
+    pub fn new() -> Arc<Counters> {
+        Arc::new(Counters {
+            started: SystemTime::now(),
+            http: Transport::default(),
+            udp: Transport::default(),
+            connections: Connections::default(),
+            refused: std::array::from_fn(|_| Counter::default()),
+        })
+    }
+
+    /// Something was refused.
+    pub fn refuse(&self, reason: Reason) {
+        self.refused[reason as usize].add();
+    }
+
+    /// How often something was refused for this reason.
+    pub fn refused(&self, reason: Reason) -> u64 {
+        self.refused[reason as usize].get()
+    }
+
+    /// The same for all reasons, with what they are called.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.refused.iter().map(Counter::get);
+        Reason::LABELS.into_iter().zip(counts)
+    }
+}
+
+impl Connections {
+    /// A connection begins; it ends when what is returned is dropped.
+    pub fn open(&self) -> Open<'_> {
+        self.opened.add();
+        Open(self)
+    }
+
+    /// How many there are now.
+    pub fn count(&self) -> u64 {
+        // The one that is read first may have grown when the other is read.
+        let closed = self.closed.get();
+        self.opened.get().saturating_sub(closed)
+    }
+}
+
+/// A connection that is open.
+pub struct Open<'a>(&'a Connections);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.closed.add();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_in_its_bucket_and_in_all_above() {
+        let durations = Durations::default();
+        for nanoseconds in [0, 2_500, 2_501, 1_000_000_000, 1_000_000_001] {
+            durations.add(Duration::from_nanos(nanoseconds));
+        }
+        assert_eq!(durations.cumulative(), [2, 3, 3, 3, 3, 3, 3, 3, 4, 5]);
+        assert_eq!(durations.nanoseconds(), 2_000_005_002);
+    }
+
+    #[test]
+    fn the_text_of_a_bound_is_the_bound() {
+        for (nanoseconds, text) in Durations::BOUNDS {
+            let seconds: f64 = text.parse().unwrap();
+            assert_eq!((seconds * 1e9).round() as u64, nanoseconds, "{text}");
+        }
+        assert!(Durations::BOUNDS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own() {
+        let counters = Counters::new();
+        for (times, reason) in Reason::ALL.into_iter().enumerate() {
+            for _ in 0..times {
+                counters.refuse(reason);
+            }
+        }
+        let counts: Vec<_> = counters.refusals().map(|(_, count)| count).collect();
+        let expected: Vec<_> = (0..counts.len() as u64).collect();
+        assert_eq!(counts, expected);
+        assert_eq!(counters.refused(Reason::PortZero), 6);
+    }
+
+    #[test]
+    fn labels_are_what_prometheus_takes_and_distinct() {
+        let mut labels = Reason::LABELS.to_vec();
+        for label in &labels {
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            assert!(label.bytes().all(is_plain), "{label}");
+        }
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), Reason::LABELS.len());
+    }
+
+    #[test]
+    fn an_open_connection_is_counted_until_it_is_dropped() {
+        let connections = Connections::default();
+        let open = connections.open();
+        let _other = connections.open();
+        assert_eq!(connections.count(), 2);
+        drop(open);
+        assert_eq!((connections.count(), connections.opened.get()), (1, 2));
+    }
+}

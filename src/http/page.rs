@@ -1,0 +1,258 @@
+//! The pages for people: the one at `/` with the announce URL and the numbers, what it asks for to
+//! stay up to date, and the one for those who open an announce URL in a browser.
+//!
+//! Values in, text out; who may see what is for `server.rs` to say. The texts themselves lie in
+//! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
+
+use super::head::is_host;
+use crate::counters::{Counters, Reason};
+use crate::swarms::{OneAddress, Totals};
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+const PAGE: &str = include_str!("page.html");
+const FOR_PEOPLE: &str = include_str!("for_people.html");
+const STYLE: &str = include_str!("page.css");
+const FOR_OTHERS: &str = "<h2>For other machines</h2>\n\
+    <p class=\"soft\">Those above work on this machine only.</p>\n";
+
+/// The headers of a page. Nothing is loaded from anywhere, and no script or style runs but the two
+/// that have these SHA-256 sums (a test computes them).
+pub const HTML: &[(&str, &str)] = &[
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; connect-src 'self'; img-src data:; \
+         style-src 'sha256-QRtIDqrYKhWOcFdiLUQimn9tJH9Xovb3tVsl1UrFmec='; \
+         script-src 'sha256-w+dDddPZYPvUfIfzP+PlStu0/1HVkbUyYsJt+oz7Z7Q='; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+];
+
+/// The headers of what the page asks for.
+pub const JSON: &[(&str, &str)] = &[
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+];
+
+/// Hints: what is counted, and what follows. They stand in JSON and in HTML as they are.
+const SILENT: &str = "Nobody has announced yet.";
+const HERE: (&str, &str) = (
+    "Torrents whose peers are all on this very machine",
+    "That is as it should be while you try things out here, and peers elsewhere will find them. \
+     But if they are elsewhere already, a proxy or a container hides that.",
+);
+const ONE_ADDRESS: (&str, &str) = (
+    "Torrents whose peers all have one address",
+    "If they are not in one house, something between them and the tracker hides where they are \
+     (a router, a container, a proxy), and they may not reach each other.",
+);
+const PORT_ZERO: (&str, &str) = (
+    "Announces refused since their port was 0",
+    "The client listens on no port, or a proxy hides it: set the listening port in the client.",
+);
+const FULL: (&str, &str) = (
+    "Announces refused since there were as many peers as there may be",
+    "The option --max-peers allows more.",
+);
+
+/// What does not change while the tracker runs.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whether everybody may see it.
+    pub is_public: bool,
+    /// Whether UDP is answered too.
+    pub has_udp: bool,
+    /// The addresses that are listened on; none means all.
+    pub bind: Vec<IpAddr>,
+}
+
+/// What the page at `/` is made of.
+pub struct Front<'a> {
+    /// What does not change.
+    pub settings: &'a Settings,
+    /// What was counted.
+    pub counters: &'a Counters,
+    /// What is stored.
+    pub totals: Totals,
+    /// What looks odd about it.
+    pub one_address: OneAddress,
+    /// Since the tracker began.
+    pub uptime: Duration,
+    /// The `Host` that the visitor asked for.
+    pub host: Option<&'a str>,
+    /// The address and port that the visitor reached.
+    pub local: SocketAddr,
+    /// Where others reach the tracker, if this visitor does so by an address that is of no use to
+    /// them.
+    pub for_others: Option<IpAddr>,
+}
+
+/// Something to show, and the name of its place: `@name@` in a template, the id of an element.
+type Text = (&'static str, String);
+
+impl Front<'_> {
+    /// The page.
+    pub fn page(&self) -> String {
+        let mut texts = self.texts();
+        texts.push(("http", announce_url(self.host, self.local)));
+        if self.settings.has_udp {
+            let (host, port) = (host(self.host, self.local), self.local.port());
+            texts.push(("udp", url("udp", format_args!("udp://{host}:{port}"))));
+        }
+        texts.push(("others", self.urls_for_others()));
+        texts.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
+        fill(PAGE, &texts)
+    }
+
+    /// What changes, as JSON, every value as text. A value whose name is the id of an element is
+    /// shown there as it is; the others are what the script computes with.
+    pub fn json(&self) -> String {
+        let mut texts = self.texts();
+        let ms = self.uptime.as_secs() * 1000 + u64::from(self.uptime.subsec_millis());
+        texts.push(("ms", ms.to_string()));
+        texts.push(("answered", self.answered().to_string()));
+        let mut out = String::new();
+        let mut before = '{';
+        for (name, text) in texts {
+            // Nothing in these has to be escaped, and writing into a String does not fail.
+            let _ = write!(out, "{before}\"{name}\":\"{text}\"");
+            before = ',';
+        }
+        out.push('}');
+        out
+    }
+
+    fn answered(&self) -> u64 {
+        let Counters { http, udp, .. } = self.counters;
+        http.announces.answered.get() + udp.announces.answered.get()
+    }
+
+    /// What changes: the numbers, and what a person should know. What does not apply is empty.
+    fn texts(&self) -> Vec<Text> {
+        let OneAddress {
+            of,
+            on_this_machine,
+            elsewhere,
+        } = self.one_address;
+        let of = format!(" of {}", grouped(of.into()));
+        let refused = |reason| self.counters.refused(reason);
+        let is_silent = self.answered() == 0;
+        vec![
+            ("torrents", grouped(self.totals.torrents as u64)),
+            ("seeders", grouped(self.totals.count(true).into())),
+            ("leechers", grouped(self.totals.count(false).into())),
+            ("announces", grouped(self.answered())),
+            ("uptime", uptime(self.uptime.as_secs())),
+            ("silent", if is_silent { SILENT } else { "" }.to_owned()),
+            ("here", hint(HERE, on_this_machine.into(), &of)),
+            ("one", hint(ONE_ADDRESS, elsewhere.into(), &of)),
+            ("zero", hint(PORT_ZERO, refused(Reason::PortZero), "")),
+            ("full", hint(FULL, refused(Reason::StoreIsFull), "")),
+        ]
+    }
+
+    fn urls_for_others(&self) -> String {
+        let mut out = String::new();
+        if let Some(ip) = self.for_others {
+            let address = SocketAddr::new(ip, self.local.port());
+            out.push_str(FOR_OTHERS);
+            out.push_str(&url("http2", format_args!("http://{address}")));
+            if self.settings.has_udp {
+                out.push_str(&url("udp2", format_args!("udp://{address}")));
+            }
+        }
+        out
+    }
+}
+
+/// The page for a person who has opened an announce URL.
+pub fn what_it_is_for(host: Option<&str>, local: SocketAddr) -> String {
+    fill(FOR_PEOPLE, &[("http", announce_url(host, local))])
+}
+
+/// The template with every `@name@` replaced by the text of that name, or by nothing.
+fn fill(template: &str, texts: &[Text]) -> String {
+    let mut out = String::with_capacity(8 * 1024);
+    for (i, part) in template.split('@').enumerate() {
+        let is_name = i % 2 == 1;
+        out.push_str(match part {
+            "style" if is_name => STYLE,
+            name if is_name => {
+                let text = texts.iter().find(|text| text.0 == name);
+                text.map_or("", |text| &text.1)
+            }
+            between => between,
+        });
+    }
+    out
+}
+
+/// What is wrong, how often, and what to do; nothing if it is not.
+fn hint((what, advice): (&str, &str), count: u64, of: &str) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("{what}: {}{of}. {advice}", grouped(count)),
+    }
+}
+
+/// An announce URL, and a button that copies it.
+fn url(id: &str, begin: fmt::Arguments<'_>) -> String {
+    format!(
+        "<div class=\"url\"><code id=\"{id}\">{begin}/announce</code>\
+         <button data-of=\"{id}\">Copy</button></div>\n"
+    )
+}
+
+/// The HTTP announce URL as the visitor reached the tracker, ready for HTML.
+fn announce_url(host: Option<&str>, local: SocketAddr) -> String {
+    format!("http://{}/announce", authority(host, local))
+}
+
+/// The name or address alone, likewise.
+fn host(host: Option<&str>, local: SocketAddr) -> String {
+    let mut authority = authority(host, local);
+    // Colons in brackets belong to an IPv6 address.
+    let end = authority.rfind(']').unwrap_or_default();
+    if let Some(colon) = authority[end..].find(':') {
+        authority.truncate(end + colon);
+    }
+    authority
+}
+
+/// What the visitor asked for, or else the address that it reached. The gate lets nothing through
+/// that could be markup; but this is where it would do harm, so nothing else gets in here either.
+fn authority(host: Option<&str>, local: SocketAddr) -> String {
+    match host.filter(|host| is_host(host.as_bytes())) {
+        Some(host) => host.to_owned(),
+        None => local.to_string(),
+    }
+}
+
+/// `1,234,567`.
+fn grouped(number: u64) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
+    }
+}
+
+/// The two largest units that count.
+fn uptime(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;
