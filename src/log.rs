@@ -5,11 +5,11 @@
 //! out, so that a flood of announces neither slows the answers nor fills the disk. What is worth
 //! a line is decided where it happens.
 
+use crate::threads;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much the operator wants to read.
@@ -130,12 +130,8 @@ impl Log {
         });
         // The thread must not keep its own queue alive, or it would never end.
         let for_thread = Arc::downgrade(&shared);
-        thread::Builder::new()
-            .name("log".into())
-            .stack_size(128 * 1024)
-            .spawn(move || {
-                write_lines(&messages, Out::new(out), &for_thread);
-            })?;
+        let work = Box::new(move || write_lines(&messages, Out::new(out), &for_thread));
+        threads::start("log", 128 * 1024, work)?;
         Ok(Log(shared))
     }
 

@@ -3,10 +3,10 @@
 //! A request never waits for a name: it gets what is known by now, and what is not known is asked
 //! for by a thread of its own. Whose names are worth resolving is for `tracker.rs` to say.
 
+use crate::threads;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 /// Most names waiting to be resolved; what comes then has to ask again with its next announce.
@@ -90,9 +90,10 @@ impl Names {
     fn ask(&self, state: &mut State, name: &str, now: Duration) {
         if !state.has_thread {
             let shared = Arc::clone(&self.0);
-            let thread = thread::Builder::new().name("names".into());
+            let work = Box::new(move || shared.work());
+            let started = threads::start("names", threads::DEFAULT_STACK, work);
             // Without a thread (the system has no more) the source address stands for now.
-            state.has_thread = thread.spawn(move || shared.work()).is_ok();
+            state.has_thread = started.is_ok();
         }
         if state.known.len() >= MOST_KNOWN {
             let is_young = |known: &Known| now.saturating_sub(known.since) <= LIFE;

@@ -63,7 +63,7 @@ pub fn start(options: &Options) -> Result<(), String> {
         Udp::Open(sockets) => sockets.len(),
         _ => 0,
     };
-    threads::fit(&mut limits, tcp.len(), sockets)?;
+    limits.links = threads::links(limits.links, tcp.len(), sockets)?;
     let server = http::server::Server {
         tracker: Arc::clone(&tracker),
         began,

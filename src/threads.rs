@@ -1,12 +1,13 @@
-//! How many threads the system gives this process, and what is made do with where they are few:
-//! `ulimit -u`, the `TasksMax` of a service, a container, little address space for their stacks.
+//! How threads are started, how many the system gives this process, and what is made do with where
+//! they are few: `ulimit -u`, the `TasksMax` of a service, a container, little address space for
+//! their stacks. What a thread does is known where it is started.
 //!
 //! The tracker's own threads are asked for one by one, and a refusal is met where it happens. But
 //! tiny_http panics over a thread that it cannot have, and is not to be the one that finds out.
 
-use crate::http::gate::Limits;
-use std::sync::{PoisonError, RwLock};
-use std::thread;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 /// Threads of tiny_http besides the one for each kept connection to it: those that its pool keeps
 /// ready, the one that accepts, and one for the connection that ends its accepting.
@@ -14,25 +15,41 @@ const OF_TINY_HTTP: usize = 6;
 /// The doorkeeper.
 const OF_THE_GATE: usize = 1;
 
-/// Lowers `limits` to what the system gives, for so many listeners and UDP sockets. The error is
-/// one line for a person.
-pub fn fit(limits: &mut Limits, listeners: usize, sockets: usize) -> Result<(), String> {
+/// For connections, at least. A few, since those that were counted are gone a moment after they have
+/// ended, and meanwhile are missed.
+const SPARE: usize = 4;
+
+/// std's own, for a thread that runs code of others: tiny_http's have it too.
+pub const DEFAULT_STACK: usize = 2 << 20;
+
+/// Starts a thread. In a box, so that what starts one is in the executable once and not for each
+/// kind of thread.
+pub fn start(
+    name: &str,
+    stack: usize,
+    work: Box<dyn FnOnce() + Send>,
+) -> io::Result<JoinHandle<()>> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.stack_size(stack).spawn(work)
+}
+
+/// How many connections to tiny_http, each of which costs a thread, are to be had beside so many
+/// listeners and UDP sockets: `wanted`, or fewer. The error is one line for a person.
+pub fn links(wanted: usize, listeners: usize, sockets: usize) -> Result<usize, String> {
     let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + sockets;
     // With as many, there is a second one for each link, to use it; how many more there are shows
     // when they are asked for.
-    let enough = fixed + 2 * limits.links;
-    let possible = possible(enough);
-    limits.links = links(limits.links, possible, fixed)?;
-    Ok(())
+    let enough = fixed + 2 * wanted;
+    links_with(wanted, possible(enough), fixed)
 }
 
 /// How many links suit `possible` threads, of which `fixed` are not the gate's to use.
-fn links(wanted: usize, possible: usize, fixed: usize) -> Result<usize, String> {
+fn links_with(wanted: usize, possible: usize, fixed: usize) -> Result<usize, String> {
     match possible.saturating_sub(fixed) {
-        0 => Err(format!(
+        ..SPARE => Err(format!(
             "the system allows too few threads: {possible} more, and {} are needed \
              (see ulimit -u, or TasksMax of the service)",
-            fixed + 1
+            fixed + SPARE
         )),
         left if left < 2 * wanted => Ok((left / 4).clamp(1, wanted)),
         _ => Ok(wanted),
@@ -42,19 +59,22 @@ fn links(wanted: usize, possible: usize, fixed: usize) -> Result<usize, String> 
 /// How many of `wanted` threads can be had at the same time: tried, since limits stand in several
 /// places, and others use them up too.
 fn possible(wanted: usize) -> usize {
-    let counting = RwLock::new(());
-    thread::scope(|scope| {
-        let held = counting.write().unwrap_or_else(PoisonError::into_inner);
-        let wait = || drop(counting.read());
-        // Of the size that tiny_http's have.
-        let start = |_| thread::Builder::new().spawn_scoped(scope, wait).ok();
-        let threads: Vec<_> = (0..wanted).map_while(start).collect();
-        drop(held);
-        let count = threads.len();
-        // The scope would wait for their last lines only, and not until they are gone.
-        threads.into_iter().for_each(|thread| drop(thread.join()));
-        count
-    })
+    let counting = Arc::new(Mutex::new(()));
+    let held = counting.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut threads = Vec::new();
+    while threads.len() < wanted {
+        let counting = Arc::clone(&counting);
+        match start("", DEFAULT_STACK, Box::new(move || drop(counting.lock()))) {
+            Ok(thread) => threads.push(thread),
+            Err(_) => break,
+        }
+    }
+    drop(held);
+    let count = threads.len();
+    for thread in threads {
+        let _ = thread.join();
+    }
+    count
 }
 
 #[cfg(test)]
@@ -63,22 +83,22 @@ mod tests {
 
     #[test]
     fn as_many_links_as_wanted_if_there_are_threads_to_use_them() {
-        assert_eq!(links(32, 74, 10), Ok(32));
-        assert_eq!(links(2, 14, 10), Ok(2));
+        assert_eq!(links_with(32, 74, 10), Ok(32));
+        assert_eq!(links_with(2, 14, 10), Ok(2));
     }
 
     #[test]
     fn fewer_where_threads_are_few() {
-        for (possible, expected) in [(73, 15), (50, 10), (18, 2), (14, 1), (11, 1)] {
-            assert_eq!(links(32, possible, 10), Ok(expected), "{possible}");
+        for (possible, expected) in [(73, 15), (50, 10), (18, 2), (14, 1)] {
+            assert_eq!(links_with(32, possible, 10), Ok(expected), "{possible}");
         }
     }
 
     #[test]
     fn too_few_threads_is_said_with_how_many_are_needed() {
-        for possible in [0, 9, 10] {
-            let reason = links(32, possible, 10).unwrap_err();
-            let said = format!("too few threads: {possible} more, and 11 are needed");
+        for possible in [0, 10, 13] {
+            let reason = links_with(32, possible, 10).unwrap_err();
+            let said = format!("too few threads: {possible} more, and 14 are needed");
             assert!(reason.contains(&said), "{reason}");
         }
     }

@@ -14,6 +14,7 @@ use super::link::Links;
 use super::server::Server;
 use crate::address;
 use crate::log::{About, Log};
+use crate::threads;
 use crate::trusted::Trusted;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -110,21 +111,15 @@ pub fn open(
     });
     // First, since without it the others are of no use, and they may take the last threads.
     let doorkeeper = Arc::clone(&gate);
-    thread::Builder::new()
-        .name("doorkeeper".into())
-        .stack_size(STACK)
-        .spawn(move || doorkeeper.connections.keep_a_thread_free())?;
+    let work = Box::new(move || doorkeeper.connections.keep_a_thread_free());
+    threads::start("doorkeeper", STACK, work)?;
     let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
     let mut started = vec![0; listeners.len()];
-    for slot in 0..threads {
-        let index = slot % listeners.len();
+    for index in (0..listeners.len()).cycle().take(threads) {
         let listener = Arc::clone(&listeners[index]);
         let shared = Arc::clone(&gate);
-        let spawned = thread::Builder::new()
-            .name("gate".into())
-            .stack_size(STACK)
-            .spawn(move || shared.serve(&listener, index));
-        match spawned {
+        let work = Box::new(move || shared.serve(&listener, index));
+        match threads::start("gate", STACK, work) {
             Ok(_) => started[index] += 1,
             Err(error) if started.contains(&0) => return Err(error),
             Err(error) => {

@@ -11,6 +11,7 @@ use crate::counters::{Counters, Reason};
 use crate::log::{About, Log};
 use crate::own_addresses;
 use crate::report;
+use crate::threads;
 use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -68,10 +69,7 @@ pub fn open(sockets: Vec<UdpSocket>, threads: usize, server: &Server) -> io::Res
     for round in 0..threads {
         for socket in &sockets {
             let (socket, server) = (Arc::clone(socket), server.clone());
-            let spawned = thread::Builder::new()
-                .name("udp".into())
-                .stack_size(STACK)
-                .spawn(move || server.serve(&socket));
+            let spawned = threads::start("udp", STACK, Box::new(move || server.serve(&socket)));
             match spawned {
                 Ok(_) => {}
                 Err(error) if round == 0 => return Err(error),

@@ -99,7 +99,7 @@ fn few_threads() {
         return;
     }
     let stranger = Stranger::new(0);
-    for threads in ["14", "40", "90"] {
+    for threads in ["16", "40", "90"] {
         let victim = Victim::launch(stranger.launch(threads));
         let says_so = |line: &str| line.contains("the system allows no more than");
         let line = victim.tracker.wait_for_line(says_so, PATIENCE);
