@@ -11,6 +11,9 @@ LINUX := x86_64-unknown-linux-musl
 PI64 := aarch64-unknown-linux-musl
 PI32 := armv7-unknown-linux-gnueabihf
 
+# Rust's own linker writes functions that are the same to the byte once, which spares 1 percent.
+FOLDED := -C link-arg=--icf=all
+
 .PHONY: help run test bench check dist windows linux pi sums reproducible clean
 .PHONY: needs-windows needs-linux needs-pi64 needs-pi32
 
@@ -42,13 +45,14 @@ windows: needs-windows ## dist/mayfly-VERSION-windows-x86_64.exe
 
 linux: needs-linux ## dist/mayfly-VERSION-linux-x86_64
 	@mkdir -p dist
-	$(call build,$(LINUX),-C link-arg=-Wl$(comma)-z$(comma)pack-relative-relocs)
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+	$(call build,$(LINUX),-C link-arg=-z -C link-arg=pack-relative-relocs $(FOLDED))
 	cp $(CROSS)/$(LINUX)/release/mayfly dist/mayfly-$(VERSION)-linux-x86_64
 
 pi: needs-pi64 needs-pi32 ## dist/mayfly-VERSION-linux-aarch64 and -armv7, for the Raspberry Pi
 	@mkdir -p dist
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
-	$(call build,$(PI64),)
+	$(call build,$(PI64),$(FOLDED))
 	cp $(CROSS)/$(PI64)/release/mayfly dist/mayfly-$(VERSION)-linux-aarch64
 	CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
 	$(call build,$(PI32),-C target-feature=+crt-static)
@@ -88,7 +92,6 @@ needs-windows:
 
 needs-linux:
 	$(call target,$(LINUX))
-	$(call program,cc,gcc)
 
 needs-pi64:
 	$(call target,$(PI64))
