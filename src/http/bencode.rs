@@ -78,7 +78,8 @@ fn bytes(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-fn decimal(out: &mut Vec<u8>, mut value: u64) {
+/// Appends a number in decimal digits.
+pub fn decimal(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {

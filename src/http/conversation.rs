@@ -6,9 +6,10 @@
 
 use super::announce::write_refusal;
 use super::connections::Place;
-use super::forwarded;
+use super::forwarded::{self, Brought};
 use super::gate::Limits;
 use super::head::{self, Head, Refused};
+use super::server::Visitor;
 use super::timed::{Timer, is_timeout, read_within, write_within};
 use crate::announce::Refusal;
 use crate::counters::Reason;
@@ -25,31 +26,23 @@ const DRAIN_BYTES: usize = 256 * 1024;
 /// What a client can always take at once without waiting: less than any system's send buffer.
 const SMALL_ANSWER: usize = 4096;
 
-/// Who the client is and how it came; both addresses are canonical.
-#[derive(Clone, Copy)]
-pub struct Visitor {
-    /// Where it is.
-    pub source: IpAddr,
-    /// The address and port of this machine that it reached.
-    pub local: SocketAddr,
-    /// Index of the listener that it came by.
-    pub listener: usize,
-}
-
 /// A client's connection.
 pub struct Conversation {
     stream: Arc<TcpStream>,
     place: Place,
-    visitor: Visitor,
+    /// The other end.
+    peer: IpAddr,
+    listener: usize,
     timer: Timer,
     /// Bytes of the client that belong to requests which are not read yet.
     received: Vec<u8>,
     is_first: bool,
-    /// Of the request under way.
+    /// Who asks by the request under way: not always who is at the other end.
+    visitor: Visitor,
     manner: Manner,
 }
 
-/// How a client wants to be answered.
+/// How the request under way is to be answered.
 #[derive(Clone, Copy, Default)]
 struct Manner {
     is_head: bool,
@@ -58,21 +51,31 @@ struct Manner {
 }
 
 impl Conversation {
-    /// A connection whose client has said nothing yet. `received` is a buffer to use.
+    /// A connection by which nothing was said yet, to `local` from `peer`, both being canonical,
+    /// and from the listener with this index. `received` is a buffer to use.
     pub fn new(
         stream: Arc<TcpStream>,
         place: Place,
-        visitor: Visitor,
+        (local, peer): (SocketAddr, IpAddr),
+        listener: usize,
         mut received: Vec<u8>,
     ) -> Conversation {
         received.clear();
         Conversation {
             stream,
             place,
-            visitor,
+            peer,
+            listener,
             timer: Timer::default(),
             received,
             is_first: true,
+            visitor: Visitor {
+                source: peer,
+                local,
+                host: String::new(),
+                brought: Brought::Directly,
+                is_browser: false,
+            },
             manner: Manner::default(),
         }
     }
@@ -87,9 +90,19 @@ impl Conversation {
         self.place.was_evicted()
     }
 
-    /// Who the client is.
+    /// Who asks.
     pub fn visitor(&self) -> &Visitor {
         &self.visitor
+    }
+
+    /// The other end.
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Index of the listener that it came by.
+    pub fn listener(&self) -> usize {
+        self.listener
     }
 
     /// Whether the request under way wants no body.
@@ -118,7 +131,8 @@ impl Conversation {
         let Some((head, length)) = read? else {
             return Ok(false);
         };
-        self.clean(&head, trusted, request);
+        self.introduce(&head, trusted);
+        self.clean(&head, request);
         self.received.drain(..length);
         self.manner = Manner {
             is_head: head.is_head,
@@ -247,26 +261,26 @@ impl Conversation {
         }
     }
 
-    /// Writes the request that tiny_http gets: the target, and who asks by which address. Of
-    /// the client's headers nothing is passed on but the host, what a proxy has added, and whether
-    /// it is a browser.
-    fn clean(&self, head: &Head, trusted: &Trusted, request: &mut Vec<u8>) {
-        let Visitor { source, local, .. } = self.visitor;
+    /// Notes down who asks.
+    fn introduce(&mut self, head: &Head, trusted: &Trusted) {
+        let (source, brought) = forwarded::whose(self.peer, trusted, head, &self.received);
+        let visitor = &mut self.visitor;
+        (visitor.source, visitor.brought) = (source, brought);
+        visitor.is_browser = head.is_browser;
+        visitor.host.clear();
+        let host = head.host.clone().map(|host| &self.received[host]);
+        // It is ASCII, or it would not be in the head.
+        let host = host.and_then(|host| std::str::from_utf8(host).ok());
+        visitor.host.push_str(host.unwrap_or_default());
+    }
+
+    /// Writes the request that tiny_http gets: method and target. Of the client's headers nothing
+    /// is passed on.
+    fn clean(&self, head: &Head, request: &mut Vec<u8>) {
         request.clear();
         let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
         request.extend_from_slice(method);
         head::write_target(&self.received[head.target.clone()], request);
-        let (source, brought) = forwarded::whose(source, trusted, head, &self.received);
-        // Writing into a Vec does not fail.
-        let (word, said) = brought.written();
-        let who = if head.is_browser { "browser" } else { "client" };
-        let _ = write!(
-            request,
-            " HTTP/1.1\r\nVisitor: {source} {local} {word} {who} "
-        );
-        if let Some(host) = &head.host {
-            request.extend_from_slice(&self.received[host.clone()]);
-        }
-        let _ = write!(request, " {said}\r\n");
+        request.extend_from_slice(b" HTTP/1.1\r\n");
     }
 }

@@ -1,8 +1,7 @@
 //! Whom a proxy has brought: from the headers that proxies add to the client's address.
 //!
-//! Bytes in, values out. The gate reads a request's headers (`head.rs`), asks here whose it is,
-//! and passes the answer on to `server.rs` in a header of its own; how it is written there lives
-//! here too.
+//! Bytes in, values out. A conversation reads a request's headers (`head.rs`), asks here whose it
+//! is, and passes the answer on to `server.rs`.
 //!
 //! A list of addresses grows at its right end: each proxy adds whom it saw. What the client has made
 //! up stands to the left of that. So the rightmost address that is no trusted proxy's is the
@@ -58,27 +57,6 @@ pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpA
 }
 
 impl Brought {
-    /// A word for it, and what goes with that.
-    pub fn written(&self) -> (&'static str, &str) {
-        match self {
-            Brought::Directly => ("directly", ""),
-            Brought::ByAStranger => ("stranger", ""),
-            Brought::Unsaid => ("unsaid", ""),
-            Brought::Unreadable(said) => ("unreadable", said),
-        }
-    }
-
-    /// Reads what `written` gave.
-    pub fn read(word: &str, said: &str) -> Option<Brought> {
-        Some(match word {
-            "directly" => Brought::Directly,
-            "stranger" => Brought::ByAStranger,
-            "unsaid" => Brought::Unsaid,
-            "unreadable" => Brought::Unreadable(said.to_owned()),
-            _ => return None,
-        })
-    }
-
     /// Why this is no way to announce, if it is none.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
@@ -218,11 +196,11 @@ mod tests {
         let bytes = format!("GET / HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
         let head = head::parse(bytes.as_bytes()).unwrap();
         let (ip, brought) = whose(from.parse().unwrap(), &trusted, &head, bytes.as_bytes());
-        let (word, said) = brought.written();
-        assert_eq!(Brought::read(word, said).as_ref(), Some(&brought), "{word}");
-        let word = match said {
-            "" => word.to_owned(),
-            _ => format!("{word} {said}"),
+        let word = match brought {
+            Brought::Directly => "directly".to_owned(),
+            Brought::ByAStranger => "stranger".to_owned(),
+            Brought::Unsaid => "unsaid".to_owned(),
+            Brought::Unreadable(said) => format!("unreadable {said}"),
         };
         (ip.to_string(), word)
     }

@@ -8,7 +8,7 @@
 //! few is `connections.rs`'s.
 
 use super::connections::Connections;
-use super::conversation::{Conversation, Visitor};
+use super::conversation::Conversation;
 use super::head::{self, Refused};
 use super::link::Links;
 use super::server::Server;
@@ -187,26 +187,22 @@ impl Gate {
 
     /// Lets a client in, and answers requests until some conversation has come to its end.
     fn meet(&self, stream: TcpStream, from: SocketAddr, listener: usize, buffers: &mut Buffers) {
-        let source = address::canonical(from.ip());
+        let peer = address::canonical(from.ip());
         let Ok(local) = stream.local_addr() else {
             return;
         };
         let local = SocketAddr::new(address::canonical(local.ip()), local.port());
-        let is_exempt = source == local.ip() || self.trusted.contains(source);
+        let is_exempt = peer == local.ip() || self.trusted.contains(peer);
         let stream = Arc::new(stream);
-        let Some(place) = self.connections.enter(&stream, source, is_exempt) else {
+        let Some(place) = self.connections.enter(&stream, peer, is_exempt) else {
             self.server.counters.connections.turned_away.add();
-            self.tell_of_turned_away(source);
+            self.tell_of_turned_away(peer);
             return;
         };
         let _open = self.server.counters.connections.open();
-        let visitor = Visitor {
-            source,
-            local,
-            listener,
-        };
         let received = std::mem::take(&mut buffers.received);
-        let mut conversation = Conversation::new(stream, place, visitor, received);
+        let ends = (local, peer);
+        let mut conversation = Conversation::new(stream, place, ends, listener, received);
         while let Some(next) = self.exchange(conversation, buffers) {
             conversation = next;
         }
@@ -235,14 +231,14 @@ impl Gate {
             conversation.is_head(),
             conversation,
             &mut buffers.answer,
-            &mut |request| self.server.serve(request),
+            &mut |request, conversation| self.server.serve(request, conversation.visitor()),
         );
         let Ok(answer) = exchanged else {
             self.refuse(conversation, head::BUSY, buffers);
             return None;
         };
         // While newcomers wait for a thread, nobody keeps one for another request.
-        let is_crowded = self.connections.is_crowded(conversation.visitor().listener);
+        let is_crowded = self.connections.is_crowded(conversation.listener());
         let limits = &self.limits;
         if conversation.write_answer(&mut buffers.answer, answer.head, !is_crowded, limits) {
             return Some(conversation);
@@ -260,10 +256,10 @@ impl Gate {
 
     fn refuse(&self, mut conversation: Conversation, refused: Refused, buffers: &mut Buffers) {
         self.server.counters.refuse(refused.reason);
-        let source = conversation.visitor().source;
+        let peer = conversation.peer();
         self.log.line(
             About::Trouble,
-            format_args!("refused {source}: {} ({})", refused.text, refused.fault()),
+            format_args!("refused {peer}: {} ({})", refused.text, refused.fault()),
         );
         // Whether that reaches it is the client's business.
         let _ = conversation.refuse(refused, &mut buffers.answer);

@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 use tiny_http::{Request, Response, Server, StatusCode};
 
-/// The header that carries the secret.
-const HEADER: &str = "Mayfly-Gate";
+/// The header that carries the secret. It is short, since tiny_http takes some 80 instructions to
+/// read a byte.
+const HEADER: &str = "Gate";
 /// How long tiny_http may take for anything: it runs in this process, and a request takes it
 /// some 50 microseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -78,10 +79,9 @@ pub struct Answer {
 impl<T> Links<T> {
     /// Opens a tiny_http and `count` connections to it.
     pub fn open(count: usize, log: Log) -> io::Result<Links<T>> {
-        let half = || RandomState::new().hash_one("secret of the gate");
         let links = Links {
             count,
-            secret: format!("{:016x}{:016x}", half(), half()),
+            secret: format!("{:016x}", RandomState::new().hash_one("secret of the gate")),
             log,
             pool: Mutex::new(Pool {
                 current: None,
@@ -95,8 +95,8 @@ impl<T> Links<T> {
         Ok(links)
     }
 
-    /// Sends a request to tiny_http, has `serve` answer one that it hands out, and reads that
-    /// answer into `answer`. Returns the traveller whose answer it is.
+    /// Sends a request to tiny_http, has `serve` answer one that it hands out, for its traveller,
+    /// and reads that answer into `answer`. Returns that traveller.
     ///
     /// `request` lacks the empty line at its end, and need not be the traveller's that is
     /// returned; `is_head` says that its answer has no body. After an error the traveller that is
@@ -107,7 +107,7 @@ impl<T> Links<T> {
         is_head: bool,
         traveller: T,
         answer: &mut Vec<u8>,
-        serve: &mut dyn FnMut(Request),
+        serve: &mut dyn FnMut(Request, &T),
     ) -> (T, io::Result<Answer>) {
         let (generation, own) = match self.take() {
             Ok(taken) => taken,
@@ -130,7 +130,7 @@ impl<T> Links<T> {
         };
         // A panic must take neither the traveller with it nor the connection.
         let read = without_panic(|| {
-            serve(request);
+            serve(request, &traveller);
             read_answer(&generation.links[number].stream, is_head, answer)
         });
         match read {

@@ -10,7 +10,7 @@ fn links(count: usize) -> Links<String> {
 /// A path, and the answer's body, which is the path as well. Perhaps of another thread's
 /// request.
 fn ask(links: &Links<String>, path: &str) -> (String, io::Result<String>) {
-    ask_and(links, path, &mut |request| {
+    ask_and(links, path, &mut |request, _| {
         let body = request.url().to_owned();
         let _ = request.respond(Response::from_string(body));
     })
@@ -19,7 +19,7 @@ fn ask(links: &Links<String>, path: &str) -> (String, io::Result<String>) {
 fn ask_and(
     links: &Links<String>,
     path: &str,
-    serve: &mut dyn FnMut(Request),
+    serve: &mut dyn FnMut(Request, &String),
 ) -> (String, io::Result<String>) {
     let mut request = format!("GET {path} HTTP/1.1\r\n").into_bytes();
     let mut answer = Vec::new();
@@ -89,7 +89,7 @@ fn a_broken_connection_is_replaced_with_all_the_others() {
 fn a_tiny_http_that_does_not_answer_is_replaced() {
     let links = links(2);
     let before = current(&links);
-    let (stuck, read) = ask_and(&links, "/stuck", &mut |request| {
+    let (stuck, read) = ask_and(&links, "/stuck", &mut |request, _| {
         // Kept, or tiny_http would answer in its own words.
         std::mem::forget(request);
     });
@@ -102,7 +102,7 @@ fn a_tiny_http_that_does_not_answer_is_replaced() {
 #[test]
 fn a_panic_costs_neither_traveller_nor_connection() {
     let links = links(1);
-    let (asked, read) = ask_and(&links, "/panic", &mut |request| {
+    let (asked, read) = ask_and(&links, "/panic", &mut |request, _| {
         discard(request);
         panic!("on purpose");
     });

@@ -4,6 +4,7 @@
 //! body.
 
 use super::announce::{Path, read, write_refusal, write_reply};
+use super::bencode::decimal;
 use super::forwarded::Brought;
 use super::page::{self, Front};
 use super::strangers::Strangers;
@@ -40,16 +41,24 @@ pub struct Server {
     pub log: Log,
 }
 
-/// Who asks, as the gate says.
-struct Visitor<'a> {
-    source: IpAddr,
-    /// The address and port of this machine that they reached.
-    local: SocketAddr,
-    /// The `Host` that they asked for, if it was a decent one.
-    host: Option<&'a str>,
-    brought: Brought,
+/// Who asks, and how, as the gate has found out.
+pub struct Visitor {
+    /// Where the client is; canonical.
+    pub source: IpAddr,
+    /// The address and port of this machine that was reached; canonical.
+    pub local: SocketAddr,
+    /// The `Host` that was asked for, if it was a decent one, or nothing.
+    pub host: String,
+    /// By whom the request came.
+    pub brought: Brought,
     /// Whether a person looks at the answer.
-    is_browser: bool,
+    pub is_browser: bool,
+}
+
+impl Visitor {
+    fn host(&self) -> Option<&str> {
+        Some(self.host.as_str()).filter(|host| !host.is_empty())
+    }
 }
 
 /// An answer.
@@ -67,11 +76,11 @@ const METRICS: &[(&str, &str)] = &[
 ];
 
 impl Server {
-    /// Answers one request.
-    pub fn serve(&self, request: Request) {
+    /// Answers one request, of this visitor.
+    pub fn serve(&self, request: Request, visitor: &Visitor) {
         let begin = Instant::now();
         // A panic must not take the thread with it: there would soon be none left.
-        let page = catch_unwind(AssertUnwindSafe(|| self.page(&request)));
+        let page = catch_unwind(AssertUnwindSafe(|| self.page(&request, visitor)));
         let page = page.unwrap_or_else(|_| {
             self.counters.refuse(Refusal::Internal.reason());
             let fault = Refusal::Internal.fault();
@@ -86,18 +95,19 @@ impl Server {
             }
         });
         let mut answer = Vec::with_capacity(256 + page.body.len());
-        let reason = StatusCode(page.status).default_reason_phrase();
-        // Writing into a Vec does not fail.
-        let _ = write!(
-            answer,
-            "HTTP/1.1 {} {reason}\r\nServer: mayfly\r\nContent-Length: {}\r\n",
-            page.status,
-            page.body.len(),
-        );
+        let add = |text: &str, answer: &mut Vec<u8>| answer.extend_from_slice(text.as_bytes());
+        add("HTTP/1.1 ", &mut answer);
+        decimal(&mut answer, page.status.into());
+        add(" ", &mut answer);
+        add(StatusCode(page.status).default_reason_phrase(), &mut answer);
+        add("\r\nServer: mayfly\r\nContent-Length: ", &mut answer);
+        decimal(&mut answer, page.body.len() as u64);
         for (name, value) in page.headers {
-            let _ = write!(answer, "{name}: {value}\r\n");
+            for text in ["\r\n", name, ": ", value] {
+                add(text, &mut answer);
+            }
         }
-        answer.extend_from_slice(b"\r\n");
+        add("\r\n\r\n", &mut answer);
         if *request.method() != Method::Head {
             answer.extend_from_slice(&page.body);
         }
@@ -109,11 +119,7 @@ impl Server {
         self.counters.http.durations.add(begin.elapsed());
     }
 
-    fn page(&self, request: &Request) -> Page {
-        let Some(visitor) = visitor(request) else {
-            // The gate wrote it; this cannot be read as anything but a defect.
-            unreachable!("a request without a visitor");
-        };
+    fn page(&self, request: &Request, visitor: &Visitor) -> Page {
         #[cfg(test)]
         assert_ne!(request.url(), "/panic", "on purpose");
         let url = request.url();
@@ -121,20 +127,20 @@ impl Server {
         let (status, headers, body) = match path.rsplit('/').next() {
             Some("announce" | "announce.php") => {
                 if visitor.is_browser && query.is_empty() {
-                    let text = page::what_it_is_for(visitor.host, visitor.local);
+                    let text = page::what_it_is_for(visitor.host(), visitor.local);
                     (200, page::HTML, text.into_bytes())
                 } else {
-                    (200, PLAIN, self.announce(query, &visitor))
+                    (200, PLAIN, self.announce(query, visitor))
                 }
             }
-            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, &visitor)),
+            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, visitor)),
             _ => match path {
-                "/" if self.shows_to(&visitor) => (200, page::HTML, self.front(&visitor, true)),
-                "/status.json" if self.shows_to(&visitor) => {
-                    (200, page::JSON, self.front(&visitor, false))
+                "/" if self.shows_to(visitor) => (200, page::HTML, self.front(visitor, true)),
+                "/status.json" if self.shows_to(visitor) => {
+                    (200, page::JSON, self.front(visitor, false))
                 }
-                "/metrics" if self.shows_to(&visitor) => (200, METRICS, self.metrics()),
-                _ => (404, PLAIN, not_found(&visitor).into_bytes()),
+                "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics()),
+                _ => (404, PLAIN, not_found(visitor).into_bytes()),
             },
         };
         Page {
@@ -146,14 +152,14 @@ impl Server {
 
     /// Whether somebody may look at the numbers. Of a request that a proxy has brought which is not
     /// trusted nobody knows who asks.
-    fn shows_to(&self, visitor: &Visitor<'_>) -> bool {
+    fn shows_to(&self, visitor: &Visitor) -> bool {
         let is_direct = visitor.brought == Brought::Directly;
         let is_near = is_direct && Reach::of(visitor.source) != Reach::Global;
         is_near || self.page.is_public
     }
 
     /// The page, or what it asks for to stay up to date.
-    fn front(&self, visitor: &Visitor<'_>, is_page: bool) -> Vec<u8> {
+    fn front(&self, visitor: &Visitor, is_page: bool) -> Vec<u8> {
         let now = self.bury();
         let front = Front {
             settings: &self.page,
@@ -161,7 +167,7 @@ impl Server {
             totals: self.tracker.totals(),
             one_address: self.tracker.one_address(now),
             uptime: now,
-            host: visitor.host,
+            host: visitor.host(),
             local: visitor.local,
             for_others: self.for_others(visitor),
         };
@@ -171,7 +177,7 @@ impl Server {
 
     /// For who looks from the tracker's own machine, by a URL that works there only: where others
     /// reach it.
-    fn for_others(&self, visitor: &Visitor<'_>) -> Option<IpAddr> {
+    fn for_others(&self, visitor: &Visitor) -> Option<IpAddr> {
         let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
         if !is_here || visitor.brought != Brought::Directly {
             return None;
@@ -194,7 +200,7 @@ impl Server {
         now
     }
 
-    fn announce(&self, query: &str, visitor: &Visitor<'_>) -> Vec<u8> {
+    fn announce(&self, query: &str, visitor: &Visitor) -> Vec<u8> {
         let path = Path {
             source: visitor.source,
             local: visitor.local.ip(),
@@ -231,7 +237,7 @@ impl Server {
         body
     }
 
-    fn scrape(&self, query: &str, visitor: &Visitor<'_>) -> Vec<u8> {
+    fn scrape(&self, query: &str, visitor: &Visitor) -> Vec<u8> {
         let mut body = Vec::with_capacity(512);
         let hashes = match self.scrape {
             true => scrape::read(query.as_bytes()),
@@ -257,27 +263,11 @@ impl Server {
     }
 }
 
-fn not_found(visitor: &Visitor<'_>) -> String {
+fn not_found(visitor: &Visitor) -> String {
     let reached = visitor.local.to_string();
-    let host = visitor.host.unwrap_or(&reached);
+    let host = visitor.host().unwrap_or(&reached);
     format!(
         "There is nothing here. This is mayfly, a BitTorrent tracker; its announce URL is\n\
          http://{host}/announce\n"
     )
-}
-
-/// Reads the gate's first header: source, local address and port, how it was brought, whether a
-/// browser asks, host or nothing, and what the proxy said.
-fn visitor(request: &Request) -> Option<Visitor<'_>> {
-    let mut words = request.headers().first()?.value.as_str().splitn(6, ' ');
-    let (source, local, brought) = (words.next()?, words.next()?, words.next()?);
-    let is_browser = words.next()? == "browser";
-    let host = words.next().filter(|host| !host.is_empty());
-    Some(Visitor {
-        source: source.parse().ok()?,
-        local: local.parse().ok()?,
-        brought: Brought::read(brought, words.next().unwrap_or_default())?,
-        is_browser,
-        host,
-    })
 }
