@@ -225,11 +225,8 @@ impl Conversation {
         let mut end_of_head = None;
         let mut seen = 0;
         loop {
-            received.drain(..head::leading_empty_lines(received));
-            head::check_beginning(received)?;
-            if let Some(length) = head::end(received, seen) {
-                let head = head::parse(&received[..length])?;
-                return Ok(Some((head, length)));
+            if let Some(request) = head::next(received, seen)? {
+                return Ok(Some(request));
             }
             seen = received.len();
             let (end, time) = match received.is_empty() {

@@ -115,6 +115,21 @@ const EXPECT: Refused = refused(
     "a request to a tracker has no body to expect anything for",
 );
 
+/// Reads the request that `received` begins with: its head, and how many bytes that has. `None`
+/// until it is whole. Of the empty lines before it nothing is kept. `seen` bytes of it were there
+/// when this was asked before.
+///
+/// How the bytes were cut on their way, and what follows the request, makes no difference.
+pub fn next(received: &mut Vec<u8>, seen: usize) -> Result<Option<(Head, usize)>, Refused> {
+    received.drain(..leading_empty_lines(received));
+    if let Some(length) = end(received, seen) {
+        let head = parse(&received[..length])?;
+        return Ok(Some((head, length)));
+    }
+    check_beginning(received)?;
+    Ok(None)
+}
+
 /// Where the head ends, if it is whole: the index behind its empty line. `seen` bytes have been
 /// looked at before, so that a client which sends byte by byte does not cost a look at all of
 /// them each time.
@@ -476,6 +491,22 @@ mod tests {
             let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
             assert_eq!(parse(head.as_bytes()).unwrap().is_forwarded, is_forwarded);
         }
+    }
+
+    /// A head of 8,000 bytes, and behind it another request: one that comes with the last piece
+    /// once counted towards the first one's length.
+    #[test]
+    fn what_follows_a_request_does_not_make_it_too_long() {
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(8_000));
+        let both = [long.as_bytes(), &[b'b'; LONGEST]].concat();
+        let (head, length) = next(&mut both.clone(), 0).unwrap().unwrap();
+        assert_eq!((head.target, length), (4..8_005, long.len()));
+        let mut in_two = both[..6_000].to_vec();
+        assert_eq!(next(&mut in_two, 0), Ok(None));
+        in_two.extend_from_slice(&both[6_000..]);
+        assert!(next(&mut in_two, 6_000).unwrap().is_some());
+        let mut without_end = vec![b'A'; LONGEST + 1];
+        assert_eq!(next(&mut without_end, LONGEST), Err(TOO_LONG));
     }
 
     #[test]
