@@ -321,6 +321,7 @@ fn bind_address(text: &str) -> Result<IpAddr, String> {
         "an address to listen on is a number like 192.168.1.5 or fd00::5, \
          without a name or a port"
     })?;
+    let ip = address::canonical(ip);
     // Such an address is one only together with the name of an interface, which differs from
     // machine to machine, so that no announce URL can hold it.
     if matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
@@ -394,7 +395,7 @@ mod tests {
         assert_eq!(options("-v").verbosity, Verbosity::Verbose);
         assert_eq!(options("-vv").verbosity, Verbosity::Verbose);
         assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);
-        let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5] -b ::1").bind;
+        let bound = options("-b 127.0.0.1 --bind ::1 -b=[fd00::5] -b ::1 -b ::ffff:127.0.0.1").bind;
         let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());
         assert_eq!(bound, expected);
         let trusted = options("--trust-proxy 10.0.0.2 --trust-proxy=fd00::/8");
