@@ -210,7 +210,7 @@ impl Tracker {
             only_leechers: announce.is_seeder,
             loopback: !is_remote
                 || Reach::of(local) != Reach::Loopback && address::leads_somewhere(reach, local),
-            loopback_as_own_family: is_remote && local.is_ipv6() == asker.main.ip.is_ipv6(),
+            loopback_as_ipv6: is_remote.then_some(local.is_ipv6()),
             lan: reach != Reach::Global,
             most: if most == 0 { 0 } else { most + spare },
             both_families: announce.wants_both_families,

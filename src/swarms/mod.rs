@@ -81,8 +81,9 @@ pub struct Selection {
     pub only_leechers: bool,
     /// Peers on the tracker's own machine may be shown.
     pub loopback: bool,
-    /// Those will be shown under an address of the asker's family, whatever theirs is.
-    pub loopback_as_own_family: bool,
+    /// Those will be shown under an IPv6 address, or an IPv4 one, whatever theirs is; `None`: under
+    /// their own.
+    pub loopback_as_ipv6: Option<bool>,
     /// Peers in private networks may be shown.
     pub lan: bool,
     /// Peers of the other address family may fill up the answer.
@@ -502,8 +503,9 @@ impl Selection {
             Reach::Lan => self.lan,
             Reach::Global => true,
         };
-        let is_own_family = key.is_ipv6 == self.is_ipv6
-            || key.reach == Reach::Loopback && self.loopback_as_own_family;
+        let as_ipv6 = self.loopback_as_ipv6;
+        let as_ipv6 = as_ipv6.filter(|_| key.reach == Reach::Loopback);
+        let is_own_family = as_ipv6.unwrap_or(key.is_ipv6) == self.is_ipv6;
         is_visible && is_own_family == own_family && !(self.only_leechers && key.is_seeder)
     }
 }

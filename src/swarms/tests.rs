@@ -44,7 +44,7 @@ fn all(asker: Endpoint, most: usize) -> Selection {
         is_ipv6: asker.ip.is_ipv6(),
         only_leechers: false,
         loopback: true,
-        loopback_as_own_family: false,
+        loopback_as_ipv6: None,
         lan: true,
         both_families: true,
         most,
@@ -521,9 +521,12 @@ impl Model {
     }
 
     fn visible(&self, swarm: u8, asker: Endpoint, s: &Selection) -> Vec<Endpoint> {
+        let as_ipv6 = |ip: IpAddr| match s.loopback_as_ipv6 {
+            Some(as_ipv6) if ip.is_loopback() => as_ipv6,
+            _ => ip.is_ipv6(),
+        };
         let is_visible = |ip: IpAddr| match Reach::of(ip) {
-            Reach::Loopback if s.loopback_as_own_family => s.loopback,
-            _ if !s.both_families && ip.is_ipv6() != s.is_ipv6 => false,
+            _ if !s.both_families && as_ipv6(ip) != s.is_ipv6 => false,
             Reach::Loopback => s.loopback,
             Reach::Lan => s.lan,
             Reach::Global => true,
@@ -547,7 +550,8 @@ proptest! {
     #[test]
     fn a_long_random_life_gives_what_a_naive_model_gives(
         steps in prop::collection::vec(step(), 1..400),
-        flags in any::<[bool; 5]>(),
+        flags in any::<[bool; 4]>(),
+        loopback_as_ipv6: Option<bool>,
         most in 0..40_usize,
     ) {
         let mut swarms = Swarms::new(LIFE, BOUNDS, 3);
@@ -581,12 +585,12 @@ proptest! {
                 };
                 prop_assert_eq!(swarms.counts(hash(swarm)), expected);
             }
-            let [only_leechers, loopback, loopback_as_own_family, lan, both_families] = flags;
+            let [only_leechers, loopback, lan, both_families] = flags;
             let selection = Selection {
                 is_ipv6: who(i).ip.is_ipv6(),
                 only_leechers,
                 loopback,
-                loopback_as_own_family,
+                loopback_as_ipv6,
                 lan,
                 both_families,
                 most,

@@ -269,6 +269,21 @@ fn the_twin_of_a_loopback_peer_is_shown_once_and_not_to_itself() {
     assert_eq!(shown(&reply), ["192.168.1.2:2"]);
 }
 
+/// Peers at `::1` are shown under the address by which the asker reached the tracker, here an IPv4
+/// one: they are not of the family that this asker says it lives in.
+#[test]
+fn loopback_peers_count_as_of_the_family_that_they_are_shown_in() {
+    let tracker = tracker();
+    ask(&tracker, &from("2001:db8::1", "2001:db8::ff", 1));
+    for port in 1..=100 {
+        ask(&tracker, &from("::1", "::1", port));
+    }
+    let mut asker = from("192.168.1.2", "192.168.1.1", 2);
+    asker.ip = Claim::parse("2001:db8::2");
+    asker.numwant = Some(1);
+    assert_eq!(shown(&ask(&tracker, &asker)), ["[2001:db8::1]:1"]);
+}
+
 #[test]
 fn ip_is_believed_from_loopback_and_lan_only() {
     for (source, claim, expected) in [
