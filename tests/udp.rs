@@ -2,12 +2,14 @@
 //! looks like, byte by byte, is tested in `src/udp`; real clients are in `transfer.rs`.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use crate::support::http;
+use crate::support::random::Random;
 use crate::support::tools;
 use crate::support::tracker::Tracker;
 use crate::support::udp::Client;
-use crate::support::vitals::Vitals;
+use crate::support::vitals::{Vitals, eventually};
 
 const HASH: &[u8; 20] = b"an info_hash of 2026";
 /// The same in a URL.
@@ -141,37 +143,10 @@ fn flood(packets: u32) {
     hostile.socket.set_nonblocking(true).unwrap();
     let mut ordinary = hostile.packet(1, HASH);
     ordinary.resize(98, 0);
-    let mut random = 0x2026_u64;
-    let mut next = || {
-        // Xorshift, so that a failure can be had again.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let mut random = Random(0x2026);
     let mut memory = None;
     for n in 0..packets {
-        let mut packet = ordinary.clone();
-        match next() % 4 {
-            0 => {
-                let length = next() % 1600;
-                packet = (0..length).map(|_| next() as u8).collect();
-            }
-            1 => packet.truncate((next() % 99) as usize),
-            2 => packet.extend((0..next() % 600).map(|_| 0xaa)),
-            _ => {}
-        }
-        for _ in 0..next() % 4 {
-            // Not the hash and the port, or peers and torrents would rightly pile up.
-            let at = (next() % 16) as usize;
-            if let Some(byte) = packet.get_mut(at) {
-                *byte = next() as u8;
-            }
-        }
-        if packet.len() >= 98 {
-            packet[16..36].copy_from_slice(HASH);
-            packet[96..98].copy_from_slice(&(next() as u16 % 1000).to_be_bytes());
-        }
+        let packet = random.mutated_packet(&ordinary);
         // A full buffer loses one; that is what UDP is like.
         let _ = hostile.socket.send(&packet);
         if n % 64 == 0 {
@@ -182,6 +157,11 @@ fn flood(packets: u32) {
             memory = Vitals::of(tracker.id());
         }
     }
+    // What came last may have found the socket's buffer full.
+    let again = Client::connect_packet();
+    assert!(eventually(|| honest
+        .ask_within(&again, Duration::from_millis(500))
+        .is_some()));
     let fresh = Client::connect("127.0.0.1", tracker.port());
     let (seeders, leechers, _) = fresh.announce(HASH, 7, 1);
     assert!(seeders >= 1 && leechers >= 1);

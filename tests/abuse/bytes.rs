@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::{Victim, Vitals, assert_refusal, fill, query, read_to_end};
 use crate::support::http::{Connection, ORDINARY, PATIENCE, announce, decode};
+use crate::support::random::Random;
 
 #[test]
 fn a_huge_content_length() {
@@ -280,51 +281,4 @@ fn random_bytes() {
     }
     assert!(answered > 100, "only {answered} were worth an answer");
     victim.assert_unharmed();
-}
-
-/// Marsaglia's xorshift64: the same bytes in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        // The upper bits are the better ones.
-        (self.0 >> 33) as usize % bound
-    }
-
-    /// Fewer than `most` bytes.
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.below(most);
-        (0..length).map(|_| self.below(256) as u8).collect()
-    }
-
-    /// An announce in which some bytes are missing, doubled, others or in the wrong place.
-    fn mutated_announce(&mut self) -> Vec<u8> {
-        let mut bytes = format!(
-            "GET /announce?{ORDINARY}&port=4242&compact=1&numwant=9 HTTP/1.1\r\n\
-             Host: tracker.example:9000\r\nUser-Agent: x/1\r\nAccept: */*\r\n\
-             Content-Length: 0\r\nConnection: close\r\n\r\n"
-        )
-        .into_bytes();
-        for _ in 0..=self.below(4) {
-            let begin = self.below(bytes.len());
-            let end = (begin + self.below(20)).min(bytes.len());
-            match self.below(4) {
-                0 => drop(bytes.drain(begin..end)),
-                1 => bytes[begin] = self.below(256) as u8,
-                2 => {
-                    let other = self.bytes(20);
-                    bytes.splice(begin..end, other);
-                }
-                _ => {
-                    let copy = bytes[begin..end].to_vec();
-                    let to = self.below(bytes.len());
-                    bytes.splice(to..to, copy);
-                }
-            }
-        }
-        bytes
-    }
 }

@@ -11,6 +11,7 @@ pub mod browser;
 pub mod clients;
 pub mod http;
 pub mod netns;
+pub mod random;
 pub mod role;
 pub mod tools;
 pub mod torrent;
