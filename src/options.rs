@@ -200,7 +200,7 @@ fn known_options() -> getopts::Options {
             "show the page at / and /metrics to everybody\n\
              (by default to this machine and the LAN)",
         )
-        .optflagmulti("v", "verbose", "log every announce")
+        .optflagmulti("v", "verbose", "log announces (100 a second at most)")
         .optflagmulti("q", "quiet", "log only the announce URLs and errors")
         .optflag("h", "help", "print this help")
         .optflag("V", "version", "print the version");

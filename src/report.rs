@@ -72,12 +72,12 @@ pub fn stranger(log: &Log, proxy: IpAddr) {
     );
 }
 
-/// An announce was refused.
-pub fn refused(log: &Log, source: IpAddr, refusal: &Refusal) {
+/// An announce was refused, or a scrape; `what` says which.
+pub fn refused(log: &Log, what: &str, source: IpAddr, refusal: &Refusal) {
     log.line(
         About::Trouble,
         format_args!(
-            "refused an announce by {source}: {refusal} ({})",
+            "refused {what} by {source}: {refusal} ({})",
             refusal.fault()
         ),
     );

@@ -63,7 +63,15 @@ pub fn start(options: &Options) -> Result<(), String> {
         Udp::Open(sockets) => sockets.len(),
         _ => 0,
     };
-    limits.links = threads::links(limits.links, tcp.len(), sockets)?;
+    let wanted = limits.links;
+    let many = sockets * udp_threads();
+    limits.links = threads::links(wanted, tcp.len(), many).unwrap_or_default();
+    let mut udp_threads = udp_threads();
+    if limits.links < wanted {
+        // HTTP needs them more.
+        udp_threads = 1;
+        limits.links = threads::links(wanted, tcp.len(), sockets)?;
+    }
     let server = http::server::Server {
         tracker: Arc::clone(&tracker),
         began,
@@ -101,19 +109,20 @@ pub fn start(options: &Options) -> Result<(), String> {
                 counters,
                 log: log.clone(),
             };
-            udp::server::open(sockets, udp_threads(), &server)
+            udp::server::open(sockets, udp_threads, &server)
                 .map_err(|error| cannot_start(&error))?;
         }
     }
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());
     gate::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
-    say_where(&log, &options.bind, port, has_udp);
+    say_where(&log, options, port, has_udp);
     Ok(())
 }
 
 /// The start lines: what to paste, and how to stop.
-fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
+fn say_where(log: &Log, options: &Options, port: u16, has_udp: bool) {
+    let bind = &options.bind;
     let version = env!("CARGO_PKG_VERSION");
     let is_any = bind.is_empty() || bind.iter().any(IpAddr::is_unspecified);
     let mut addresses = own_addresses::bound_to(bind);
@@ -129,10 +138,11 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
         addresses.push(Ipv4Addr::LOCALHOST.into());
     }
     if !is_any && addresses.iter().all(IpAddr::is_loopback) {
-        log.line(
-            About::Start,
-            format_args!("(only programs on this machine can reach these)"),
-        );
+        let text = match options.trust_proxy.is_empty() {
+            true => "(only programs on this machine can reach these)",
+            false => "(for the proxy on this machine: clients use the proxy's URL)",
+        };
+        log.line(About::Start, format_args!("{text}"));
     }
     for ip in &addresses {
         let address = SocketAddr::new(*ip, port);
@@ -142,15 +152,23 @@ fn say_where(log: &Log, bind: &[IpAddr], port: u16, has_udp: bool) {
         }
     }
     if has_udp && is_any {
-        say_which_is_safe_for_udp(log, &addresses);
+        say_which_works_for_udp(log, &addresses);
     }
+    let host = match addresses.first() {
+        Some(first) if !is_any => SocketAddr::new(*first, port).to_string(),
+        _ => format!("localhost:{port}"),
+    };
+    log.line(
+        About::Start,
+        format_args!("Open http://{host}/ in a browser to see how it is doing."),
+    );
     log.line(About::Start, format_args!("Press ctrl+c to stop."));
 }
 
 /// A socket for all addresses answers from the one that the system prefers on the way to the
 /// client, which drops an answer from another than it asked. So with several addresses of a
 /// family, some may not work for some clients.
-fn say_which_is_safe_for_udp(log: &Log, addresses: &[IpAddr]) {
+fn say_which_works_for_udp(log: &Log, addresses: &[IpAddr]) {
     for is_ipv6 in [false, true] {
         let mut of_family = addresses.iter().filter(|ip| ip.is_ipv6() == is_ipv6);
         let (Some(first), Some(_)) = (of_family.next(), of_family.next()) else {
@@ -160,9 +178,9 @@ fn say_which_is_safe_for_udp(log: &Log, addresses: &[IpAddr]) {
         log.line(
             About::Start,
             format_args!(
-                "(several {family} addresses: over UDP, {first} is safe for clients on the \
-                 internet, the others for clients in their own network; -b ADDRESS for each \
-                 makes all safe)"
+                "(several {family} addresses: over UDP, {first} works for clients on the \
+                 internet, the others for clients in their own network; with -b ADDRESS for \
+                 each, all work for all)"
             ),
         );
     }

@@ -34,9 +34,9 @@ pub fn start(
 }
 
 /// How many connections to tiny_http, each of which costs a thread, are to be had beside so many
-/// listeners and UDP sockets: `wanted`, or fewer. The error is one line for a person.
-pub fn links(wanted: usize, listeners: usize, sockets: usize) -> Result<usize, String> {
-    let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + sockets;
+/// listeners and threads for UDP: `wanted`, or fewer. The error is one line for a person.
+pub fn links(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
+    let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + udp;
     // With as many, there is a second one for each link, to use it; how many more there are shows
     // when they are asked for.
     let enough = fixed + 2 * wanted;

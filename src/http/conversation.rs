@@ -32,7 +32,6 @@ pub struct Conversation {
     place: Place,
     /// The other end.
     peer: IpAddr,
-    listener: usize,
     timer: Timer,
     /// Bytes of the client that belong to requests which are not read yet.
     received: Vec<u8>,
@@ -51,13 +50,12 @@ struct Manner {
 }
 
 impl Conversation {
-    /// A connection by which nothing was said yet, to `local` from `peer`, both being canonical,
-    /// and from the listener with this index. `received` is a buffer to use.
+    /// A connection by which nothing was said yet, to `local` from `peer`, both being canonical.
+    /// `received` is a buffer to use.
     pub fn new(
         stream: Arc<TcpStream>,
         place: Place,
         (local, peer): (SocketAddr, IpAddr),
-        listener: usize,
         mut received: Vec<u8>,
     ) -> Conversation {
         received.clear();
@@ -65,7 +63,6 @@ impl Conversation {
             stream,
             place,
             peer,
-            listener,
             timer: Timer::default(),
             received,
             is_first: true,
@@ -98,11 +95,6 @@ impl Conversation {
     /// The other end.
     pub fn peer(&self) -> IpAddr {
         self.peer
-    }
-
-    /// Index of the listener that it came by.
-    pub fn listener(&self) -> usize {
-        self.listener
     }
 
     /// Whether the request under way wants no body.

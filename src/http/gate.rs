@@ -202,17 +202,18 @@ impl Gate {
         let _open = self.server.counters.connections.open();
         let received = std::mem::take(&mut buffers.received);
         let ends = (local, peer);
-        let mut conversation = Conversation::new(stream, place, ends, listener, received);
-        while let Some(next) = self.exchange(conversation, buffers) {
+        let mut conversation = Conversation::new(stream, place, ends, received);
+        while let Some(next) = self.exchange(conversation, listener, buffers) {
             conversation = next;
         }
     }
 
     /// Reads a request of one conversation and answers one, most likely of another (see
-    /// `link.rs`). Returns the latter if it goes on.
+    /// `link.rs`), in a thread of this listener. Returns the latter conversation if it goes on.
     fn exchange(
         &self,
         mut conversation: Conversation,
+        listener: usize,
         buffers: &mut Buffers,
     ) -> Option<Conversation> {
         match conversation.read_request(&self.limits, &self.trusted, &mut buffers.request) {
@@ -237,8 +238,9 @@ impl Gate {
             self.refuse(conversation, head::BUSY, buffers);
             return None;
         };
-        // While newcomers wait for a thread, nobody keeps one for another request.
-        let is_crowded = self.connections.is_crowded(conversation.listener());
+        // While newcomers wait for a thread, nobody keeps one for another request: a thread of their
+        // listener, whichever this client came by.
+        let is_crowded = self.connections.is_crowded(listener);
         let limits = &self.limits;
         if conversation.write_answer(&mut buffers.answer, answer.head, !is_crowded, limits) {
             return Some(conversation);
@@ -298,6 +300,7 @@ mod tests {
     use crate::log::Verbosity;
     use crate::tracker::{Settings, Tracker};
     use std::io::{Read, Write};
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     const LIMITS: Limits = Limits {
         threads: 3,
@@ -307,7 +310,7 @@ mod tests {
         idle_time: Duration::from_millis(300),
     };
 
-    fn opened() -> SocketAddr {
+    fn opened_with<const LISTENERS: usize>(limits: Limits) -> [SocketAddr; LISTENERS] {
         let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
         let tracker = Tracker::new(Settings {
             interval: Duration::from_secs(240),
@@ -327,9 +330,15 @@ mod tests {
             counters: crate::counters::Counters::new(),
             log: log.clone(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        open(vec![listener], server, LIMITS, Trusted::default(), log).unwrap();
+        let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners: [TcpListener; LISTENERS] = std::array::from_fn(|_| listen());
+        let addresses = listeners.each_ref().map(|l| l.local_addr().unwrap());
+        open(listeners.into(), server, limits, Trusted::default(), log).unwrap();
+        addresses
+    }
+
+    fn opened() -> SocketAddr {
+        let [address] = opened_with(LIMITS);
         address
     }
 
@@ -337,7 +346,10 @@ mod tests {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let time = Some(Duration::from_secs(10));
+        stream.set_read_timeout(time).unwrap();
+        // A reset comes where a place was given to another.
+        let _ = stream.read_to_string(&mut answer);
         answer
     }
 
@@ -359,6 +371,47 @@ mod tests {
         assert_eq!(ask(address, ""), "");
         let kept = ask(address, "GET /x HTTP/1.1\r\n\r\n");
         assert!(kept.starts_with("HTTP/1.1 404 "), "and then closed as idle");
+    }
+
+    /// Conversations travel between threads of all listeners, so busy clients of one may have the
+    /// threads of another.
+    #[test]
+    fn busy_clients_of_one_listener_leave_room_at_the_other() {
+        let [busy, other] = opened_with(Limits {
+            threads: 6,
+            links: 4,
+            ..LIMITS
+        });
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..5 {
+                scope.spawn(|| {
+                    while !is_over.load(Relaxed) {
+                        // For as long as it is kept. However that ends, begin anew.
+                        let _ = ask_until_closed(busy, &is_over);
+                    }
+                });
+            }
+            let answers = (0..100).map(|_| ask(other, "GET /x HTTP/1.0\r\n\r\n"));
+            let answered = answers.filter(|answer| answer.starts_with("HTTP/1.1 404 "));
+            // One that comes before there is room may lose its place itself.
+            let count = answered.count();
+            is_over.store(true, Relaxed);
+            assert!(count > 90, "{count} of 100");
+        });
+    }
+
+    fn ask_until_closed(address: SocketAddr, is_over: &AtomicBool) -> io::Result<()> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut answer = [0; 4096];
+        while !is_over.load(Relaxed) {
+            stream.write_all(b"GET /x HTTP/1.1\r\n\r\n")?;
+            if stream.read(&mut answer)? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     #[test]

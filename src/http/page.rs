@@ -14,8 +14,8 @@ use std::time::Duration;
 const PAGE: &str = include_str!("page.html");
 const FOR_PEOPLE: &str = include_str!("for_people.html");
 const STYLE: &str = include_str!("page.css");
-const FOR_OTHERS: &str = "<h2>For other machines</h2>\n\
-    <p class=\"soft\">Those above work on this machine only.</p>\n";
+const HERE_ONLY: &str = "<h2>On this machine only</h2>\n";
+const HOME: &str = "<p>How the tracker is doing is <a href=\"/\">on its page</a>.</p>\n";
 
 /// The headers of a page. Nothing is loaded from anywhere, and no script or style runs but the two
 /// that have these SHA-256 sums (a test computes them).
@@ -45,20 +45,20 @@ const SILENT: &str = "Nobody has announced yet.";
 const HERE: (&str, &str) = (
     "Torrents whose peers are all on this very machine",
     "That is as it should be while you try things out here, and peers elsewhere will find them. \
-     But if they are elsewhere already, a proxy or a container hides that.",
+     But if they are elsewhere already, a proxy or a container hides that (see --trust-proxy).",
 );
 const ONE_ADDRESS: (&str, &str) = (
     "Torrents whose peers all have one address",
     "If they are not in one house, something between them and the tracker hides where they are \
-     (a router, a container, a proxy), and they may not reach each other.",
+     (a router, a container, a proxy: see --trust-proxy), and they may not reach each other.",
 );
 const PORT_ZERO: (&str, &str) = (
-    "Announces refused since their port was 0",
+    "Announces refused because their port was 0",
     "The client listens on no port, or a proxy hides it: set the listening port in the client.",
 );
 const FULL: (&str, &str) = (
-    "Announces refused since there were as many peers as there may be",
-    "The option --max-peers allows more.",
+    "Announces refused because the tracker is full",
+    "The option --max-peers allows more peers.",
 );
 
 /// What does not change while the tracker runs.
@@ -100,12 +100,7 @@ impl Front<'_> {
     /// The page.
     pub fn page(&self) -> String {
         let mut texts = self.texts();
-        texts.push(("http", announce_url(self.host, self.local)));
-        if self.settings.has_udp {
-            let (host, port) = (host(self.host, self.local), self.local.port());
-            texts.push(("udp", url("udp", format_args!("udp://{host}:{port}"))));
-        }
-        texts.push(("others", self.urls_for_others()));
+        texts.push(("urls", self.urls()));
         texts.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
         fill(PAGE, &texts)
     }
@@ -140,7 +135,7 @@ impl Front<'_> {
             on_this_machine,
             elsewhere,
         } = self.one_address;
-        let of = format!(" of {}", grouped(of.into()));
+        let of = format!(" of {} looked at", grouped(of.into()));
         let refused = |reason| self.counters.refused(reason);
         let is_silent = self.answered() == 0;
         vec![
@@ -152,28 +147,42 @@ impl Front<'_> {
             ("silent", if is_silent { SILENT } else { "" }.to_owned()),
             ("here", hint(HERE, on_this_machine.into(), &of)),
             ("one", hint(ONE_ADDRESS, elsewhere.into(), &of)),
-            ("zero", hint(PORT_ZERO, refused(Reason::PortZero), "")),
-            ("full", hint(FULL, refused(Reason::StoreIsFull), "")),
+            (
+                "zero",
+                hint(PORT_ZERO, refused(Reason::PortZero), " so far"),
+            ),
+            ("full", hint(FULL, refused(Reason::StoreIsFull), " so far")),
         ]
     }
 
-    fn urls_for_others(&self) -> String {
+    /// The announce URLs: first the one that a visitor most likely wants to copy.
+    fn urls(&self) -> String {
         let mut out = String::new();
+        let mut main = " main";
         if let Some(ip) = self.for_others {
             let address = SocketAddr::new(ip, self.local.port());
-            out.push_str(FOR_OTHERS);
-            out.push_str(&url("http2", format_args!("http://{address}")));
+            out.push_str(&url("http2", main, format_args!("http://{address}")));
             if self.settings.has_udp {
-                out.push_str(&url("udp2", format_args!("udp://{address}")));
+                out.push_str(&url("udp2", "", format_args!("udp://{address}")));
             }
+            out.push_str(HERE_ONLY);
+            main = "";
+        }
+        let authority = authority(self.host, self.local);
+        out.push_str(&url("http", main, format_args!("http://{authority}")));
+        if self.settings.has_udp {
+            let (host, port) = (host(self.host, self.local), self.local.port());
+            out.push_str(&url("udp", "", format_args!("udp://{host}:{port}")));
         }
         out
     }
 }
 
-/// The page for a person who has opened an announce URL.
-pub fn what_it_is_for(host: Option<&str>, local: SocketAddr) -> String {
-    fill(FOR_PEOPLE, &[("http", announce_url(host, local))])
+/// The page for a person who has opened an announce URL; with a way to the other one, if that is
+/// shown to them.
+pub fn what_it_is_for(has_page: bool) -> String {
+    let home = if has_page { HOME } else { "" };
+    fill(FOR_PEOPLE, &[("home", home.to_owned())])
 }
 
 /// The template with every `@name@` replaced by the text of that name, or by nothing.
@@ -202,19 +211,14 @@ fn hint((what, advice): (&str, &str), count: u64, of: &str) -> String {
 }
 
 /// An announce URL, and a button that copies it.
-fn url(id: &str, begin: fmt::Arguments<'_>) -> String {
+fn url(id: &str, class: &str, begin: fmt::Arguments<'_>) -> String {
     format!(
-        "<div class=\"url\"><code id=\"{id}\">{begin}/announce</code>\
+        "<div class=\"url{class}\"><code id=\"{id}\">{begin}/announce</code>\
          <button data-of=\"{id}\">Copy</button></div>\n"
     )
 }
 
-/// The HTTP announce URL as the visitor reached the tracker, ready for HTML.
-fn announce_url(host: Option<&str>, local: SocketAddr) -> String {
-    format!("http://{}/announce", authority(host, local))
-}
-
-/// The name or address alone, likewise.
+/// The name or address by which the visitor reached the tracker, ready for HTML.
 fn host(host: Option<&str>, local: SocketAddr) -> String {
     let mut authority = authority(host, local);
     // Colons in brackets belong to an IPv6 address.

@@ -127,7 +127,7 @@ impl Server {
         let (status, headers, body) = match path.rsplit('/').next() {
             Some("announce" | "announce.php") => {
                 if visitor.is_browser && query.is_empty() {
-                    let text = page::what_it_is_for(visitor.host(), visitor.local);
+                    let text = page::what_it_is_for(self.shows_to(visitor));
                     (200, page::HTML, text.into_bytes())
                 } else {
                     (200, PLAIN, self.announce(query, visitor))
@@ -140,7 +140,7 @@ impl Server {
                     (200, page::JSON, self.front(visitor, false))
                 }
                 "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics()),
-                _ => (404, PLAIN, not_found(visitor).into_bytes()),
+                _ => (404, PLAIN, NOT_FOUND.into()),
             },
         };
         Page {
@@ -153,9 +153,10 @@ impl Server {
     /// Whether somebody may look at the numbers. Of a request that a proxy has brought which is not
     /// trusted nobody knows who asks.
     fn shows_to(&self, visitor: &Visitor) -> bool {
-        let is_direct = visitor.brought == Brought::Directly;
-        let is_near = is_direct && Reach::of(visitor.source) != Reach::Global;
-        is_near || self.page.is_public
+        // This machine's own address may be one that the whole internet can reach.
+        let is_here = visitor.source == visitor.local.ip();
+        let is_near = is_here || Reach::of(visitor.source) != Reach::Global;
+        is_near && visitor.brought == Brought::Directly || self.page.is_public
     }
 
     /// The page, or what it asks for to stay up to date.
@@ -230,7 +231,7 @@ impl Server {
             self.counters.http.announces.refused.add();
             self.counters.refuse(refusal.reason());
             report::ended(&self.log, &reply.ended);
-            report::refused(&self.log, visitor.source, &refusal);
+            report::refused(&self.log, "an announce", visitor.source, &refusal);
             body.clear();
             write_refusal(&refusal, &mut body);
         }
@@ -255,7 +256,7 @@ impl Server {
             Err(refusal) => {
                 self.counters.http.scrapes.refused.add();
                 self.counters.refuse(refusal.reason());
-                report::refused(&self.log, visitor.source, &refusal);
+                report::refused(&self.log, "a scrape", visitor.source, &refusal);
                 write_refusal(&refusal, &mut body);
             }
         }
@@ -263,11 +264,5 @@ impl Server {
     }
 }
 
-fn not_found(visitor: &Visitor) -> String {
-    let reached = visitor.local.to_string();
-    let host = visitor.host().unwrap_or(&reached);
-    format!(
-        "There is nothing here. This is mayfly, a BitTorrent tracker; its announce URL is\n\
-         http://{host}/announce\n"
-    )
-}
+const NOT_FOUND: &str = "There is nothing here. This is mayfly, a BitTorrent tracker; \
+    its announce URL ends with /announce\n";

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many announces within the time below are no single client behind a proxy of its own.
+/// So many announces within the time below are no single client behind a proxy of its own, which
+/// would announce every few minutes.
 const MANY: u32 = 10;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(600);
 /// Addresses told of at most.
 const MOST: usize = 8;
 

@@ -194,7 +194,7 @@ impl Server {
                         counters.udp.announces.refused.add();
                         counters.refuse(refusal.reason());
                         report::ended(&self.log, &reply.ended);
-                        report::refused(&self.log, source, &refusal);
+                        report::refused(&self.log, "an announce", source, &refusal);
                         packet::write_error(transaction_id, &refusal.to_string(), answer);
                     }
                 }
