@@ -14,7 +14,10 @@ PI32 := armv7-unknown-linux-gnueabihf
 # Rust's own linker writes functions that are the same to the byte once, which spares 1 percent.
 FOLDED := -C link-arg=--icf=all
 
-.PHONY: help run test bench check dist windows linux pi sums reproducible clean
+# How long `make soak` takes.
+SECONDS ?= 600
+
+.PHONY: help run test soak bench check dist windows linux pi sums reproducible clean
 .PHONY: needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
@@ -25,6 +28,11 @@ run: ## build and start the tracker; options in ARGS, as in: make run ARGS="-p 6
 
 test: ## run all tests; those that need a program that is not installed say so
 	cargo test
+
+soak: linux ## good and hostile load together, then a table (as root); make soak SECONDS=180
+	MAYFLY_SOAK_SECONDS=$(SECONDS) \
+	MAYFLY_SOAK_EXECUTABLE=$(CURDIR)/dist/mayfly-$(VERSION)-linux-x86_64 \
+	cargo test --release --test tests soak::in_full -- --exact --ignored --nocapture
 
 bench: ## mayfly against others on the same load; a section alone: make bench ARGS=udp
 	cargo bench --bench bench -- $(ARGS)

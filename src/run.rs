@@ -267,8 +267,8 @@ fn descriptors() -> Option<usize> {
     limit("Max open files")
 }
 
-/// The most peers stored: as many as wanted, or fewer where `ulimit -v` leaves room for fewer, since
-/// a program that meets that limit is ended, with all that it knows.
+/// The most peers stored: as many as wanted, or fewer where `ulimit -v` leaves room for fewer. A
+/// program that meets that limit is ended, with all that it knows.
 fn most_peers(wanted: u32, log: &Log) -> u32 {
     let room = limit("Max address space").map(|bytes| {
         let peers = bytes.saturating_sub(ADDRESS_SPACE) / ADDRESS_SPACE_OF_PEER;

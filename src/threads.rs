@@ -15,8 +15,8 @@ const OF_TINY_HTTP: usize = 6;
 /// The doorkeeper.
 const OF_THE_GATE: usize = 1;
 
-/// For connections, at least. A few, since those that were counted are gone a moment after they have
-/// ended, and meanwhile are missed.
+/// For connections, at least. A few, since those that were counted are missed for a moment after
+/// they have ended.
 const SPARE: usize = 4;
 
 /// std's own, for a thread that runs code of others: tiny_http's have it too.

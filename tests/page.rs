@@ -152,7 +152,7 @@ fn this_machine_sees_the_page_by_whichever_of_its_addresses() {
         return;
     }
     let tracker = start();
-    let at = (Ipv4Addr::new(203, 0, 113, 5), ipv4(&tracker).port()).into();
+    let at = SocketAddr::from((Ipv4Addr::new(203, 0, 113, 5), ipv4(&tracker).port()));
     assert_eq!(get(at, "/").status, 200);
     assert_eq!(get(at, "/metrics").status, 200);
 }

@@ -30,6 +30,8 @@ mod page;
 mod proxy;
 /// Counts without an announce, over HTTP, and that a real client understands them.
 mod scrape;
+/// All of it at the same time, for minutes: honest clients and the others.
+mod soak;
 /// Real clients move a file.
 mod transfer;
 /// Announces and scrapes over UDP.

@@ -1,5 +1,5 @@
-//! Bytes that nobody meant: random ones, and requests and packets in which some are missing, doubled
-//! or others. The same in every run, so that a failure can be had again.
+//! Bytes that nobody meant: random ones, and requests and packets in which some are missing,
+//! doubled or others. The same in every run, so that a failure can be had again.
 
 use super::http::ORDINARY;
 

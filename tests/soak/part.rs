@@ -1,0 +1,76 @@
+//! The players: this test in other processes, on other machines of the little network. Each is told
+//! what to do by a line on its standard input, and answers by a line when that is done. What they
+//! do is in `honest.rs` and in `hazards.rs`.
+
+use std::cell::Cell;
+use std::io::{BufRead, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::support::http::{Connection, ORDINARY};
+use crate::support::netns::Machine;
+use crate::support::{Process, role};
+
+/// Longer than anything that a part is told to do.
+const TIME: Duration = Duration::from_secs(180);
+
+/// A player, as who leads the play has it.
+pub struct Part {
+    process: Process,
+    asked: Cell<u32>,
+}
+
+impl Part {
+    pub fn start(on: Option<&Machine>, test: &str, role: &str) -> Part {
+        Part {
+            process: role::start(on, test, role),
+            asked: Cell::new(0),
+        }
+    }
+
+    /// Has it do something, and gives its answer.
+    pub fn ask(&self, what: &str) -> String {
+        let number = self.asked.get() + 1;
+        self.asked.set(number);
+        self.process.tell(&format!("{number} {what}"));
+        let begin = format!("{number}:");
+        let answer = self
+            .process
+            .wait_for_line(|line| line.starts_with(&begin), TIME);
+        match answer {
+            Some(line) => line[begin.len()..].trim().to_owned(),
+            None => panic!("no answer to: {what}\n{}", self.process.report()),
+        }
+    }
+}
+
+/// The player's side: does what it is told until nobody is there any more to tell.
+pub fn obey(mut play: impl FnMut(&str) -> String) {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let (number, what) = line.split_once(' ').expect("a number and what to do");
+        let answer = play(what);
+        let mut out = std::io::stdout();
+        // The test harness has begun a line.
+        let _ = out.write_all(format!("\n{number}: {answer}\n").as_bytes());
+        let _ = out.flush();
+    }
+}
+
+/// Waits for single announces, one after the other: the median and the worst, in microseconds.
+pub fn probe(to: SocketAddr, announces: usize) -> String {
+    let mut waits: Vec<_> = (0..announces)
+        .map(|_| {
+            let begin = Instant::now();
+            let mut connection = Connection::open(to);
+            let request = format!("GET /announce?{ORDINARY}&port=4242 HTTP/1.0\r\n\r\n");
+            connection.send(request.as_bytes());
+            assert_eq!(connection.answer().status, 200);
+            let wait = begin.elapsed();
+            // The pace of this client.
+            std::thread::sleep(Duration::from_millis(20));
+            wait.as_micros()
+        })
+        .collect();
+    waits.sort();
+    format!("{} {}", waits[waits.len() / 2], waits[waits.len() - 1])
+}
