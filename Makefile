@@ -17,8 +17,13 @@ FOLDED := -C link-arg=--icf=all
 # How long `make soak` takes.
 SECONDS ?= 600
 
-.PHONY: help run test soak bench check dist windows linux pi sums reproducible clean
-.PHONY: needs-windows needs-linux needs-pi64 needs-pi32
+# What `make fuzz` fuzzes, and for how long each. Without a sanitizer: the code is free of `unsafe`,
+# so there is nothing for one to find, and without it there are five to ten times as many tries.
+FUZZED := query head udp options tracker
+FUZZ_SECONDS ?= 900
+
+.PHONY: help run test soak bench fuzz check dist windows linux pi sums reproducible clean
+.PHONY: needs-fuzz needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +41,15 @@ soak: linux ## good and hostile load together, then a table (as root); make soak
 
 bench: ## mayfly against others on the same load; a section alone: make bench ARGS=udp
 	cargo bench --bench bench -- $(ARGS)
+
+fuzz: needs-fuzz ## fuzz what reads bytes, FUZZ_SECONDS (900) each; alone: make fuzz ARGS=query
+	@for target in $(or $(ARGS),$(FUZZED)); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) seconds"; \
+		mkdir -p tests/fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target \
+			tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1 || exit 1; \
+	done
 
 check: ## what .ci/run does: install what is missing (as root), format, lints, all tests
 	.ci/run
@@ -79,7 +93,7 @@ reproducible: ## build everything twice, in two places, and compare
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf dist
+	rm -rf dist tests/fuzz/target
 
 # $(call build,TARGET,FLAGS): a release build whose bytes do not depend on where it was built.
 build = CARGO_TARGET_DIR=$(CROSS) RUSTFLAGS="$(2) \
@@ -92,6 +106,11 @@ target = @test -d "$$(rustc --print target-libdir --target $(1))" || \
 	{ echo 'missing: the Rust target $(1) (rustup target add $(1))'; exit 1; }
 program = @command -v $(1) > /dev/null || \
 	{ echo 'missing: $(1) (apt-get install $(2))'; exit 1; }
+
+# cargo-fuzz wants options of the nightly Rust; RUSTC_BOOTSTRAP has them of any other, too.
+needs-fuzz:
+	@command -v cargo-fuzz > /dev/null || \
+		{ echo 'missing: cargo-fuzz (cargo install cargo-fuzz)'; exit 1; }
 
 needs-windows:
 	$(call target,$(WINDOWS))

@@ -1,5 +1,6 @@
 //! One test binary, so that it links once. Its modules run the executable and ask it from outside,
 //! as users and clients do; what a single module of the tracker does is tested beside its code.
+//! Only `fuzz` uses the tracker as a library.
 
 /// What the others share: child processes, an HTTP client, network namespaces.
 mod support;
@@ -12,6 +13,8 @@ mod browser;
 mod command_line;
 /// The executables that are given away: each is run, and looked at.
 mod dist;
+/// What fuzzing found worth keeping, through the checks of the fuzz targets.
+mod fuzz;
 /// Who a peer is, and by which address it is shown to whom.
 mod http_addresses;
 /// What an announce over HTTP gets: keys, peers, counts.

@@ -83,9 +83,10 @@ pub fn open(sockets: Vec<UdpSocket>, threads: usize, server: &Server) -> io::Res
 
 /// What a thread keeps from one packet to the next.
 #[derive(Default)]
-struct Buffers {
+pub struct Buffers {
     reply: Reply,
-    answer: Vec<u8>,
+    /// The answer to the last packet that has one.
+    pub answer: Vec<u8>,
     local: LocalAddresses,
 }
 
@@ -144,7 +145,10 @@ impl Server {
     }
 
     /// Writes the answer to a packet into `buffers`. `false`: there is none.
-    fn answer(
+    ///
+    /// `bound` is the one address of this machine that packets of this socket come to, `None` where
+    /// there are several.
+    pub fn answer(
         &self,
         bytes: &[u8],
         from: IpAddr,

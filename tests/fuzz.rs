@@ -1,0 +1,42 @@
+//! What fuzzing found worth keeping, run again without a fuzzer: each file in `fuzz/seeds/` goes
+//! through the check of its fuzz target (`make fuzz`). They are the smallest inputs that together
+//! reach what was reached in hours, and those that once failed.
+
+/// What has to hold, shared with the fuzz targets.
+mod checks;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Fewer would mean that files got lost.
+const LEAST: usize = 10;
+
+fn run_seeds(target: &str, check: fn(&[u8])) {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fuzz/seeds")
+        .join(target);
+    let files: Vec<_> = fs::read_dir(&seeds)
+        .unwrap_or_else(|e| panic!("{}: {e}", seeds.display()))
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert!(files.len() >= LEAST, "{} in {target}", files.len());
+    for file in files {
+        let bytes = fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let checked = catch_unwind(AssertUnwindSafe(|| check(&bytes)));
+        assert!(checked.is_ok(), "{} does not pass", file.display());
+    }
+}
+
+macro_rules! seeds_pass {
+    ($($target:ident)*) => {
+        $(
+            #[test]
+            fn $target() {
+                run_seeds(stringify!($target), checks::$target::check);
+            }
+        )*
+    };
+}
+
+seeds_pass!(head options query tracker udp);
