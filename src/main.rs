@@ -1,4 +1,5 @@
 //! mayfly, the executable: an exit code for what the library says.
+#![forbid(unsafe_code)]
 
 use mayfly::options::{self, Command};
 use mayfly::run;

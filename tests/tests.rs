@@ -35,6 +35,8 @@ mod proxy;
 mod scrape;
 /// All of it at the same time, for minutes: honest clients and the others.
 mod soak;
+/// What else is in the executable.
+mod supply_chain;
 /// Real clients move a file.
 mod transfer;
 /// Announces and scrapes over UDP.
