@@ -3,8 +3,9 @@
 use super::{Choices, ip, is_one_clean_line};
 use mayfly::address;
 use mayfly::announce::InfoHash;
+use mayfly::counters::Counters;
 use mayfly::log::{Log, Verbosity};
-use mayfly::swarms::Bounds;
+use mayfly::swarms::{Bounds, Totals};
 use mayfly::tracker::{Settings, Tracker};
 use mayfly::udp::connection_id::ConnectionIds;
 use mayfly::udp::server::{Buffers, Server};
@@ -76,6 +77,7 @@ fn server(scrape: bool) -> Server {
         began: Instant::now(),
         scrape,
         ids: ConnectionIds::new(),
+        counters: Counters::new(),
         log: log.clone(),
     }
 }
@@ -87,7 +89,7 @@ struct Exchange<'a> {
     source: IpAddr,
     now: Duration,
     packet: &'a [u8],
-    stored: (u32, usize),
+    stored: Totals,
 }
 
 impl Exchange<'_> {
@@ -139,7 +141,7 @@ impl Exchange<'_> {
 
     fn check_announced(&self, answer: &[u8]) {
         let port: [u8; 2] = field(self.packet, 96);
-        let is_full = self.stored.0 >= 50;
+        let is_full = self.stored.count(false) + self.stored.count(true) >= 50;
         if answer[3] == 3 && (port == [0; 2] || is_full) {
             check_error(answer);
             return;
@@ -162,7 +164,8 @@ impl Exchange<'_> {
         let [leechers, seeders] = [8, 12].map(|at| u32::from_be_bytes(field(answer, at + 4)));
         let is_seeder = self.packet[64..72] == [0; 8];
         assert!(is_stopped || [leechers, seeders][usize::from(is_seeder)] > 0);
-        assert!(leechers + seeders <= self.server.tracker.totals().0);
+        let totals = self.server.tracker.totals();
+        assert!(leechers + seeders <= totals.count(false) + totals.count(true));
     }
 
     fn check_scraped(&self, answer: &[u8]) {
