@@ -140,7 +140,7 @@ impl Server {
                     (200, page::JSON, self.front(visitor, false))
                 }
                 "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics()),
-                _ => (404, PLAIN, NOT_FOUND.into()),
+                _ => (404, PLAIN, not_found(visitor).into_bytes()),
             },
         };
         Page {
@@ -264,5 +264,11 @@ impl Server {
     }
 }
 
-const NOT_FOUND: &str = "There is nothing here. This is mayfly, a BitTorrent tracker; \
-    its announce URL ends with /announce\n";
+fn not_found(visitor: &Visitor) -> String {
+    let reached = visitor.local.to_string();
+    let host = visitor.host().unwrap_or(&reached);
+    format!(
+        "There is nothing here. This is mayfly, a BitTorrent tracker; its announce URL is this \
+         (with https if you came by that):\nhttp://{host}/announce\n"
+    )
+}
