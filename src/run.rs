@@ -36,7 +36,7 @@ const BOUNDS: Bounds = Bounds {
 const ADDRESS_SPACE: usize = 110_000 * 1024;
 /// What a peer takes of it at most, when each has a torrent of its own and the tables have just
 /// doubled.
-const ADDRESS_SPACE_OF_PEER: usize = 400;
+const ADDRESS_SPACE_OF_PEER: usize = 480;
 /// Fewer would be of no use to anybody.
 const LEAST_PEERS: u32 = 1000;
 

@@ -228,8 +228,8 @@ fn threads_run_out_while_it_runs() {
 #[test]
 fn memory_is_limited() {
     const PEERS: u32 = 10_240;
-    // As `dont_readme.txt` has it: 110 MB, and 400 bytes for each peer.
-    let kib = 110_000 + 400 * PEERS / 1024;
+    // As `dont_readme.txt` has it: 110 MB, and 480 bytes for each peer.
+    let kib = 110_000 + 480 * PEERS / 1024;
     let limited = format!("ulimit -v {kib} && exec \"$@\"");
     let launch = Launch::new().prefix(&["sh", "-c", &limited, "sh"]);
     // glibc's way of keeping threads apart in memory takes 64 MB of address space for each.
