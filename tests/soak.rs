@@ -100,7 +100,7 @@ fn in_full() {
     let seconds = seconds.unwrap_or(IN_FULL).max(60);
     let single = (seconds as f64 / 60.0).clamp(1.0, 10.0);
     // What is left by twenty hazards, and some waiting for the dead.
-    let mixed = seconds.saturating_sub(single as u64 * 20 + 45).max(40);
+    let mixed = seconds.saturating_sub(single as u64 * 21 + 50).max(40);
     // Each long enough for all to die who were there before.
     let rounds = (mixed / 20).clamp(2, 4);
     soak(Dose {
@@ -310,17 +310,10 @@ impl Soak {
             self.strangers
                 .ask(&format!("begin {name} {amount} {addresses}"));
         }
-        let time = match hazards {
-            // These have an end, at a pace of 100,000 a second.
-            [("spoofed", packets, _)] => {
-                let to_send = Duration::from_secs_f64(*packets as f64 / 100_000.0);
-                self.dose.single.max(to_send + Duration::from_millis(500))
-            }
-            _ => self.dose.single,
-        };
-        let most = self.watch(time);
-        let met = self.met();
+        let most = self.watch(self.dose.single);
+        // What has a number and not a time may go on until now.
         let sent = self.strangers.ask("end");
+        let met = self.met();
         self.end(title, sent, met, before, most);
     }
 

@@ -61,8 +61,9 @@ pub fn play(to: [SocketAddr; 2], sources: &[IpAddr]) {
                     sources: sources[..addresses].to_vec(),
                     over: AtomicBool::new(false),
                 });
-                let own = Arc::clone(&stage);
-                loose.push((stage, thread::spawn(move || hazard(&own, amount))));
+                let (own, name) = (Arc::clone(&stage), name.to_owned());
+                let play = move || format!("{name}: {}", hazard(&own, amount));
+                loose.push((stage, thread::spawn(play)));
                 "it is loose".to_owned()
             }
             ["end"] => {
@@ -86,9 +87,19 @@ impl Stage {
 
     /// A connection from one of the sources.
     fn open(&self, number: usize) -> io::Result<TcpStream> {
+        self.open_with(number, |_| Ok(()))
+    }
+
+    /// The same with a socket that has been prepared.
+    fn open_with(
+        &self,
+        number: usize,
+        prepare: impl FnOnce(&Socket) -> io::Result<()>,
+    ) -> io::Result<TcpStream> {
         let source = self.sources[number % self.sources.len()];
         let to = self.to[usize::from(source.is_ipv6())];
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        prepare(&socket)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;
         socket.connect_timeout(&to.into(), PATIENCE)?;
         Ok(socket.into())
@@ -354,23 +365,28 @@ fn hogs(stage: &Stage, connections: usize) -> String {
 /// Asks and never reads, so that first its answers are stuck and then its requests.
 fn never_read(stage: &Stage, connections: usize) -> String {
     let request = format!("GET /announce?{ORDINARY}&port=1&compact=0 HTTP/1.1\r\n\r\n");
-    let requests = request.repeat(50);
-    let mut readers: Vec<Option<TcpStream>> = (0..connections).map(|_| None).collect();
+    let requests = request.repeat(50).into_bytes();
+    // Each with how much of the requests has been sent, or it would not be requests that it sends.
+    let mut readers: Vec<Option<(TcpStream, usize)>> = (0..connections).map(|_| None).collect();
     let (mut opened, mut bytes) = (0, 0);
     while !stage.is_over() {
         for (n, reader) in readers.iter_mut().enumerate() {
-            let Some(stream) = reader else {
+            let Some((stream, sent)) = reader else {
                 opened += 1;
-                *reader = stage.open(n).ok().filter(|stream| {
-                    let socket = SockRef::from(stream);
-                    let _ = socket.set_recv_buffer_size(4096);
-                    let _ = socket.set_send_buffer_size(4096);
-                    stream.set_nonblocking(true).is_ok()
+                // The less fits there, the sooner is it full.
+                let stream = stage.open_with(n, |socket| {
+                    socket.set_recv_buffer_size(4096)?;
+                    socket.set_send_buffer_size(4096)
                 });
+                let stream = stream.ok().filter(|s| s.set_nonblocking(true).is_ok());
+                *reader = stream.map(|stream| (stream, 0));
                 continue;
             };
-            match stream.write(requests.as_bytes()) {
-                Ok(length) => bytes += length,
+            match stream.write(&requests[*sent..]) {
+                Ok(length) => {
+                    bytes += length;
+                    *sent = (*sent + length) % requests.len();
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => *reader = None,
             }
@@ -378,10 +394,8 @@ fn never_read(stage: &Stage, connections: usize) -> String {
         // The pace of those who do not care.
         thread::sleep(Duration::from_millis(5));
     }
-    format!(
-        "{connections} readers, opened {opened} times, {} KB of requests",
-        bytes / 1000
-    )
+    let kilobytes = bytes / 1000;
+    format!("{connections} readers, opened {opened} times, {kilobytes} KB of requests")
 }
 
 fn endless_head(stage: &Stage, a_second: usize) -> String {
