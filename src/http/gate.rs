@@ -157,6 +157,9 @@ impl Gate {
             match accepted {
                 Ok((stream, from)) => {
                     pause = ACCEPT_PAUSE.0;
+                    // Its request is most likely a moment behind it: let it come, instead of going
+                    // to sleep over the first read.
+                    thread::yield_now();
                     let met = AssertUnwindSafe(|| self.meet(stream, from, index, &mut buffers));
                     if catch_unwind(met).is_err() {
                         let text = "a connection met an error of the tracker's own";
