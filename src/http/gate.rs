@@ -349,7 +349,7 @@ mod tests {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
-        let time = Some(Duration::from_secs(10));
+        let time = Some(Duration::from_secs(5));
         stream.set_read_timeout(time).unwrap();
         // A reset comes where a place was given to another.
         let _ = stream.read_to_string(&mut answer);
@@ -387,7 +387,7 @@ mod tests {
         });
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            for _ in 0..5 {
+            for _ in 0..4 {
                 scope.spawn(|| {
                     while !is_over.load(Relaxed) {
                         // For as long as it is kept. However that ends, begin anew.
@@ -395,12 +395,17 @@ mod tests {
                     }
                 });
             }
-            let answers = (0..100).map(|_| ask(other, "GET /x HTTP/1.0\r\n\r\n"));
-            let answered = answers.filter(|answer| answer.starts_with("HTTP/1.1 404 "));
             // One that comes before there is room may lose its place itself.
-            let count = answered.count();
+            let mut missing = 0;
+            for _ in 0..2000 {
+                let answer = ask(other, "GET /x HTTP/1.0\r\n\r\n");
+                missing += usize::from(!answer.starts_with("HTTP/1.1 404 "));
+                if missing == 10 {
+                    break;
+                }
+            }
             is_over.store(true, Relaxed);
-            assert!(count > 90, "{count} of 100");
+            assert!(missing < 10, "{missing} without an answer");
         });
     }
 
