@@ -41,7 +41,8 @@ impl Vitals {
 
 /// Whether this becomes true in a time that is ample. It is looked at again and again.
 pub fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    // tiny_http's spare threads alone live for 5 seconds after they were needed.
+    let deadline = Instant::now() + 3 * PATIENCE;
     loop {
         if is_so() {
             return true;
