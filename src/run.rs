@@ -63,15 +63,8 @@ pub fn start(options: &Options) -> Result<(), String> {
         Udp::Open(sockets) => sockets.len(),
         _ => 0,
     };
-    let wanted = limits.links;
-    let many = sockets * udp_threads();
-    limits.links = threads::links(wanted, tcp.len(), many).unwrap_or_default();
-    let mut udp_threads = udp_threads();
-    if limits.links < wanted {
-        // HTTP needs them more.
-        udp_threads = 1;
-        limits.links = threads::links(wanted, tcp.len(), sockets)?;
-    }
+    let (links, udp_threads) = threads::fit(limits.links, tcp.len(), sockets, udp_threads())?;
+    limits.links = links;
     let server = http::server::Server {
         tracker: Arc::clone(&tracker),
         began,

@@ -33,9 +33,24 @@ pub fn start(
     thread.stack_size(stack).spawn(work)
 }
 
-/// How many connections to tiny_http, each of which costs a thread, are to be had beside so many
-/// listeners and threads for UDP: `wanted`, or fewer. The error is one line for a person.
-pub fn links(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
+/// How many connections to tiny_http are to be had, each of which costs a thread, and how many
+/// threads for each of so many UDP sockets: `links` and `udp`, or fewer. The error is one line for a
+/// person.
+pub fn fit(
+    links: usize,
+    listeners: usize,
+    sockets: usize,
+    udp: usize,
+) -> Result<(usize, usize), String> {
+    match self::links(links, listeners, sockets * udp) {
+        Ok(all) if all == links => Ok((links, udp)),
+        // One for each socket is enough, and HTTP needs them more.
+        _ => Ok((self::links(links, listeners, sockets)?, 1)),
+    }
+}
+
+/// How many links are to be had beside so many listeners and threads for UDP: `wanted`, or fewer.
+fn links(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
     let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + udp;
     // With as many, there is a second one for each link, to use it; how many more there are shows
     // when they are asked for.

@@ -154,21 +154,32 @@ impl<T> Links<T> {
         number.parse().ok().filter(|_| is_ours)
     }
 
-    /// Takes one request from tiny_http's queue, and only one that came from the gate. Returns by
-    /// which connection it came, too, and who waits for it.
+    /// Takes one request from tiny_http's queue. Returns by which connection it came, too, and who
+    /// waits for it.
     fn next_request(&self, generation: &Generation<T>) -> io::Result<(Request, usize, Parked<T>)> {
         let begin = Instant::now();
+        loop {
+            let (request, number) = self.next_of_ours(&generation.server.0, begin)?;
+            let link = generation.links.get(number);
+            match link.and_then(|link| lock(&link.parked).take()) {
+                Some(parked) => return Ok((request, number, parked)),
+                // Its traveller was told that it takes too long.
+                None => discard(request),
+            }
+        }
+    }
+
+    /// Takes one request from tiny_http's queue, and only one that came from the gate, unless that
+    /// takes too long, counted from `begin`. Returns by which connection it came, too.
+    fn next_of_ours(&self, server: &Server, begin: Instant) -> io::Result<(Request, usize)> {
         while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
-            let Some(request) = generation.server.0.recv_timeout(left)? else {
+            let Some(request) = server.recv_timeout(left)? else {
                 continue;
             };
-            let number = self.signature(&request);
-            let parked = number.and_then(|n| lock(&generation.links.get(n)?.parked).take());
-            if let (Some(number), Some(parked)) = (number, parked) {
-                return Ok((request, number, parked));
+            match self.signature(&request) {
+                Some(number) => return Ok((request, number)),
+                None => discard(request),
             }
-            // A stranger's, or one whose traveller was told that it takes too long.
-            discard(request);
         }
         Err(ErrorKind::TimedOut.into())
     }
@@ -264,17 +275,10 @@ impl<T> Links<T> {
         let mut request = b"GET / HTTP/1.1\r\n".to_vec();
         self.sign(&mut request, number);
         stream.write_all(&request)?;
-        let begin = Instant::now();
-        while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
-            match server.recv_timeout(left)? {
-                Some(request) if self.signature(&request) == Some(number) => {
-                    let _ = request.respond(Response::empty(StatusCode(204)));
-                    return read_answer(stream, true, &mut Vec::new()).map(drop);
-                }
-                other => drop(other.map(discard)),
-            }
-        }
-        Err(ErrorKind::TimedOut.into())
+        // No other is under way.
+        let (request, _) = self.next_of_ours(server, Instant::now())?;
+        let _ = request.respond(Response::empty(StatusCode(204)));
+        read_answer(stream, true, &mut Vec::new()).map(drop)
     }
 }
 

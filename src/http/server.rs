@@ -11,7 +11,7 @@ use super::strangers::Strangers;
 use super::{metrics, scrape};
 use crate::address::Reach;
 use crate::announce::{Refusal, Reply};
-use crate::counters::Counters;
+use crate::counters::{Counters, Reason};
 use crate::log::{About, Log};
 use crate::own_addresses;
 use crate::report;
@@ -82,7 +82,7 @@ impl Server {
         // A panic must not take the thread with it: there would soon be none left.
         let page = catch_unwind(AssertUnwindSafe(|| self.page(&request, visitor)));
         let page = page.unwrap_or_else(|_| {
-            self.counters.refuse(Refusal::Internal.reason());
+            self.counters.refuse(Reason::Internal);
             let fault = Refusal::Internal.fault();
             let text = format_args!("an announce could not be answered ({fault})");
             self.log.line(About::Always, text);
@@ -111,8 +111,7 @@ impl Server {
         if *request.method() != Method::Head {
             answer.extend_from_slice(&page.body);
         }
-        // By hand and in one write: tiny_http would take more time for the head than the tracker
-        // for the announce.
+        // By hand and in one write: tiny_http would make a dozen strings for the head.
         let mut writer = request.into_writer();
         // If it does not reach the gate, the gate knows.
         let _ = writer.write_all(&answer).and_then(|()| writer.flush());
@@ -170,7 +169,12 @@ impl Server {
             uptime: now,
             host: visitor.host(),
             local: visitor.local,
-            for_others: self.for_others(visitor),
+            // Not with every poll: it takes a few system calls to find out.
+            for_others: if is_page {
+                self.for_others(visitor)
+            } else {
+                None
+            },
         };
         let text = if is_page { front.page() } else { front.json() };
         text.into_bytes()

@@ -145,20 +145,10 @@ impl Swarms {
     /// What is stored, in numbers.
     pub fn totals(&self) -> Totals {
         Totals {
-            torrents: self.swarm_count(),
+            torrents: self.by_info_hash.len(),
             peers: self.kinds,
             swept: self.swept,
         }
-    }
-
-    /// Peers stored, the dead among them that no sweep has reached yet.
-    pub fn peer_count(&self) -> u32 {
-        self.peers.len()
-    }
-
-    /// Swarms that have peers.
-    pub fn swarm_count(&self) -> usize {
-        self.by_info_hash.len()
     }
 
     /// Forgets up to `most` of the peers that have been silent for too long, the longest silent

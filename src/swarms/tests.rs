@@ -117,7 +117,7 @@ fn a_peer_of_two_swarms_is_two_peers() {
     swarms.put(hash(2), &seeding(here), secs(0)).unwrap();
     swarms.remove(hash(1), here, None);
     assert_eq!(
-        (swarms.swarm_count(), swarms.counts(hash(2)).seeders),
+        (swarms.by_info_hash.len(), swarms.counts(hash(2)).seeders),
         (1, 1)
     );
 }
@@ -141,7 +141,7 @@ fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
         said_goodbye: false,
     };
     assert_eq!(ended, [expected]);
-    assert_eq!((swarms.swarm_count(), swarms.peer_count()), (0, 0));
+    assert_eq!((swarms.by_info_hash.len(), swarms.peers.len()), (0, 0));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn an_announce_that_waited_for_the_lock_does_not_turn_time_back() {
     swarms.sweep(secs(1_432), 9, &mut Vec::new());
     assert_eq!(swarms.counts(hash(1)).leechers, 2);
     swarms.sweep(secs(1_433), 9, &mut Vec::new());
-    assert_eq!(swarms.peer_count(), 0);
+    assert_eq!(swarms.peers.len(), 0);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
     let alive = endpoint("192.0.2.2", 1);
     swarms.put(hash(1), &at(alive), secs(400)).unwrap();
     swarms.sweep(secs(500), 10, &mut Vec::new());
-    assert_eq!(swarms.peer_count(), 991);
+    assert_eq!(swarms.peers.len(), 991);
     let asker = endpoint("192.0.2.3", 1);
     for _ in 0..100 {
         let peers = from_all(&mut swarms, 1, asker, 30, 500);
@@ -344,7 +344,11 @@ fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
     assert_eq!(put(4, "127.0.0.1", 1), Ok(true), "the tenth");
     assert_eq!(put(4, "127.0.0.1", 2), Err(Full::Store));
     assert_eq!(put(5, "127.0.0.1", 2), Err(Full::Store));
-    assert_eq!(swarms.swarm_count(), 4, "no empty swarm is left behind");
+    assert_eq!(
+        swarms.by_info_hash.len(),
+        4,
+        "no empty swarm is left behind"
+    );
     swarms.remove(hash(1), endpoint("192.0.2.1", 1), None);
     let again = is_first(swarms.put(hash(1), &crowd("192.0.2.1", 4), secs(1)));
     assert_eq!(again, Ok(false), "a place was given back");
@@ -384,7 +388,7 @@ fn a_collision_of_fingerprints_costs_one_peer_its_place_and_nothing_else() {
                 assert!(swarms.counts(hash(n as u8)).leechers >= 1);
             }
         }
-        assert!(u64::from(swarms.peer_count()) <= mask + 1);
+        assert!(u64::from(swarms.peers.len()) <= mask + 1);
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use super::http::Connection;
@@ -151,7 +152,8 @@ impl Browser {
     pub fn screenshot(&self, file: &Path) {
         let whole = json!({"format": "png", "captureBeyondViewport": true});
         let shot = self.cdp("Page.captureScreenshot", whole);
-        let png = from_base64(shot["data"].as_str().expect("a picture"));
+        let data = shot["data"].as_str().expect("a picture");
+        let png = BASE64_STANDARD.decode(data).expect("base64");
         assert!(png.starts_with(b"\x89PNG"), "no PNG");
         std::fs::write(file, png).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     }
@@ -191,23 +193,4 @@ impl Drop for Browser {
         let close = || self.ask("DELETE", &self.session, &json!({}));
         let _ = catch_unwind(AssertUnwindSafe(close));
     }
-}
-
-/// RFC 4648; what is no digit of it is skipped.
-fn from_base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut count) = (0_u32, 0);
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    for digit in text.bytes() {
-        let Some(value) = DIGITS.iter().position(|&other| other == digit) else {
-            continue;
-        };
-        bits = bits << 6 | value as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    bytes
 }
