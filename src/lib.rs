@@ -6,6 +6,8 @@ pub mod run;
 
 pub mod options;
 
+pub mod listen;
+
 pub mod threads;
 
 pub mod own_addresses;
@@ -14,8 +16,6 @@ pub mod announce;
 
 pub mod address;
 
-pub mod trusted;
-
 pub mod tracker;
 
 pub mod swarms;
@@ -23,6 +23,8 @@ pub mod swarms;
 pub mod names;
 
 pub mod counters;
+
+pub mod gate;
 
 pub mod http;
 

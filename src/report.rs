@@ -1,6 +1,6 @@
 //! What the log says of announces, the same for both transports.
 
-use crate::announce::{Announce, Ended, Event, Refusal, Reply};
+use crate::announce::{Announce, EndedSwarm, Event, Refusal, Reply};
 use crate::log::{About, Log};
 use std::net::IpAddr;
 
@@ -44,8 +44,8 @@ pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
 }
 
 /// Swarms have lost their last peers.
-pub fn ended(log: &Log, ended: &[Ended]) {
-    for Ended {
+pub fn ended(log: &Log, ended: &[EndedSwarm]) {
+    for EndedSwarm {
         info_hash,
         said_goodbye,
     } in ended
@@ -62,7 +62,7 @@ pub fn ended(log: &Log, ended: &[Ended]) {
 }
 
 /// Announces keep coming from a proxy that is not trusted.
-pub fn stranger(log: &Log, proxy: IpAddr) {
+pub fn untrusted_proxy(log: &Log, proxy: IpAddr) {
     log.line(
         About::Trouble,
         format_args!(

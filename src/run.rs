@@ -2,16 +2,18 @@
 //! threads.
 
 use crate::counters::Counters;
-use crate::http::gate::{self, Limits};
-use crate::http::strangers::Strangers;
-use crate::http::{self, listen, page};
+use crate::gate::limits::Limits;
+use crate::gate::serve;
+use crate::gate::trusted::Trusted;
+use crate::http::untrusted_proxies::UntrustedProxies;
+use crate::http::{self, page};
+use crate::listen;
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses;
 use crate::swarms::Bounds;
 use crate::threads;
 use crate::tracker::{Settings, Tracker};
-use crate::trusted::Trusted;
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
 use std::io::{self, ErrorKind};
@@ -28,8 +30,8 @@ const TRIES: usize = 20;
 /// notice; nor must a seed box with some thousand torrents.
 const BOUNDS: Bounds = Bounds {
     peers: u32::MAX,
-    per_neighbour: 20_000,
-    per_neighbour_in_swarm: 200,
+    per_block: 20_000,
+    per_block_in_swarm: 200,
 };
 
 /// What is taken without any peers: stacks, mostly, of which little is ever used, and buffers.
@@ -63,13 +65,14 @@ pub fn start(options: &Options) -> Result<(), String> {
         Udp::Open(sockets) => sockets.len(),
         _ => 0,
     };
-    let (links, udp_threads) = threads::fit(limits.links, tcp.len(), sockets, udp_threads())?;
-    limits.links = links;
+    let (upstreams, udp_threads) =
+        threads::fit(limits.upstreams, tcp.len(), sockets, udp_threads())?;
+    limits.upstreams = upstreams;
     let server = http::server::Server {
         tracker: Arc::clone(&tracker),
         began,
         scrape: options.scrape,
-        strangers: Strangers::default(),
+        untrusted_proxies: UntrustedProxies::default(),
         page: page::Settings {
             is_public: options.public_page,
             has_udp,
@@ -108,7 +111,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     }
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());
-    gate::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
+    serve::open(tcp, server, limits, trusted, log.clone()).map_err(|error| cannot_start(&error))?;
     say_where(&log, options, port, has_udp);
     Ok(())
 }

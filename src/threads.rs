@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 /// Threads of tiny_http besides the one for each kept connection to it: those that its pool keeps
 /// ready, the one that accepts, and one for the connection that ends its accepting.
 const OF_TINY_HTTP: usize = 6;
-/// The doorkeeper.
+/// The evictor.
 const OF_THE_GATE: usize = 1;
 
 /// For connections, at least. A few, since those that were counted are missed for a moment after
@@ -34,32 +34,33 @@ pub fn start(
 }
 
 /// How many connections to tiny_http are to be had, each of which costs a thread, and how many
-/// threads for each of so many UDP sockets: `links` and `udp`, or fewer. The error is one line for a
-/// person.
+/// threads for each of so many UDP sockets: `upstreams` and `udp`, or fewer. The error is one line
+/// for a person.
 pub fn fit(
-    links: usize,
+    upstreams: usize,
     listeners: usize,
     sockets: usize,
     udp: usize,
 ) -> Result<(usize, usize), String> {
-    match self::links(links, listeners, sockets * udp) {
-        Ok(all) if all == links => Ok((links, udp)),
+    match self::upstreams(upstreams, listeners, sockets * udp) {
+        Ok(all) if all == upstreams => Ok((upstreams, udp)),
         // One for each socket is enough, and HTTP needs them more.
-        _ => Ok((self::links(links, listeners, sockets)?, 1)),
+        _ => Ok((self::upstreams(upstreams, listeners, sockets)?, 1)),
     }
 }
 
-/// How many links are to be had beside so many listeners and threads for UDP: `wanted`, or fewer.
-fn links(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
+/// How many upstreams are to be had beside so many listeners and threads for UDP: `wanted`, or
+/// fewer.
+fn upstreams(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
     let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + udp;
-    // With as many, there is a second one for each link, to use it; how many more there are shows
-    // when they are asked for.
+    // With as many, there is a second one for each upstream, to use it; how many more there are
+    // shows when they are asked for.
     let enough = fixed + 2 * wanted;
-    links_with(wanted, possible(enough), fixed)
+    upstreams_with(wanted, possible(enough), fixed)
 }
 
-/// How many links suit `possible` threads, of which `fixed` are not the gate's to use.
-fn links_with(wanted: usize, possible: usize, fixed: usize) -> Result<usize, String> {
+/// How many upstreams suit `possible` threads, of which `fixed` are not the gate's to use.
+fn upstreams_with(wanted: usize, possible: usize, fixed: usize) -> Result<usize, String> {
     match possible.saturating_sub(fixed) {
         ..SPARE => Err(format!(
             "the system allows too few threads: {possible} more, and {} are needed \
@@ -93,34 +94,5 @@ fn possible(wanted: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_many_links_as_wanted_if_there_are_threads_to_use_them() {
-        assert_eq!(links_with(32, 74, 10), Ok(32));
-        assert_eq!(links_with(2, 14, 10), Ok(2));
-    }
-
-    #[test]
-    fn fewer_where_threads_are_few() {
-        for (possible, expected) in [(73, 15), (50, 10), (18, 2), (14, 1)] {
-            assert_eq!(links_with(32, possible, 10), Ok(expected), "{possible}");
-        }
-    }
-
-    #[test]
-    fn too_few_threads_is_said_with_how_many_are_needed() {
-        for possible in [0, 10, 13] {
-            let reason = links_with(32, possible, 10).unwrap_err();
-            let said = format!("too few threads: {possible} more, and 14 are needed");
-            assert!(reason.contains(&said), "{reason}");
-        }
-    }
-
-    #[test]
-    fn threads_that_can_be_had_are_counted() {
-        assert_eq!(possible(0), 0);
-        assert_eq!(possible(50), 50);
-    }
-}
+#[path = "threads_tests.rs"]
+mod tests;

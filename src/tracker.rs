@@ -4,18 +4,22 @@
 //! No wire format, no I/O and no clock: transports bring an [`Announce`] and the time, and take a
 //! [`Reply`] or a [`Refusal`].
 
-use crate::address::{self, Reach};
-use crate::announce::{Announce, Claim, Ended, Endpoint, Event, Host, InfoHash, Refusal, Reply};
+use crate::address::{self, Scope};
+use crate::announce::{
+    Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, Refusal, Reply,
+};
 use crate::names::Names;
-use crate::swarms::{Bounds, Counts, Full, OneAddress, Present, Seat, Selection, Swarms, Totals};
+use crate::swarms::{
+    Announced, Bounds, Counts, Entry, LimitReached, OneAddress, Selection, Swarms, Totals,
+};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many of the dead one request buries at most: more than a request can add, so that a
+/// How many of the dead one request sweeps away at most: more than a request can add, so that a
 /// backlog melts, and few enough that nobody waits.
-const BURIALS: usize = 64;
+const SWEEP_MOST: usize = 64;
 
 /// How often it is looked for torrents with one address, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -76,16 +80,16 @@ impl Tracker {
         reply.external_ip = announce.source;
         reply.is_first_peer = false;
         reply.peers.clear();
-        let asker = self.where_it_lives(announce, now);
+        let asker = self.believed_endpoints(announce, now);
         let selection = self.selection(announce, &asker);
 
         let counts = {
             let mut swarms = self.lock();
-            swarms.sweep(now, BURIALS, &mut reply.ended);
-            match note(&mut swarms, announce, &asker, now, reply)? {
-                Some(seat) => {
-                    swarms.pick(seat, &selection, now, &mut reply.peers);
-                    swarms.counts_at(seat)
+            swarms.sweep(now, SWEEP_MOST, &mut reply.ended);
+            match store(&mut swarms, announce, &asker, now, reply)? {
+                Some(entry) => {
+                    swarms.pick(entry, &selection, now, &mut reply.peers);
+                    swarms.counts_at(entry)
                 }
                 None => swarms.counts(announce.info_hash),
             }
@@ -98,7 +102,7 @@ impl Tracker {
         } = counts;
         (reply.seeders, reply.leechers, reply.downloaded) = (seeders, leechers, downloaded);
         let is_rewritten = show_loopback_peers_as_reached(announce, reply);
-        // The one at its seat was not picked; only these could have brought it in again.
+        // The one at its entry was not picked; only these could have brought it in again.
         if is_rewritten || asker.other.is_some() || asker.moved_from.is_some() {
             leave_out_the_asker(announce, &asker, reply);
             reply.peers.truncate(self.most_peers(announce));
@@ -112,19 +116,19 @@ impl Tracker {
         &self,
         hashes: impl Iterator<Item = InfoHash>,
         now: Duration,
-        ended: &mut Vec<Ended>,
+        ended: &mut Vec<EndedSwarm>,
     ) -> Vec<Counts> {
         let mut swarms = self.lock();
         ended.clear();
-        swarms.sweep(now, BURIALS, ended);
+        swarms.sweep(now, SWEEP_MOST, ended);
         hashes.map(|hash| swarms.counts(hash)).collect()
     }
 
-    /// Buries some of the dead, as every announce does, for those who only look. Swarms that this
+    /// Sweeps, as every announce does, for those who only look. Swarms that this
     /// ends are put into `ended`.
-    pub fn sweep(&self, now: Duration, ended: &mut Vec<Ended>) {
+    pub fn sweep(&self, now: Duration, ended: &mut Vec<EndedSwarm>) {
         ended.clear();
-        self.lock().sweep(now, BURIALS, ended);
+        self.lock().sweep(now, SWEEP_MOST, ended);
     }
 
     /// What is stored, in numbers.
@@ -151,7 +155,7 @@ impl Tracker {
     ///
     /// Only loopback and private addresses are believed: on the internet, such a claim would let
     /// anybody point a whole swarm at a stranger.
-    fn where_it_lives(&self, announce: &Announce, now: Duration) -> Asker {
+    fn believed_endpoints(&self, announce: &Announce, now: Duration) -> Asker {
         let source = Endpoint {
             ip: announce.source,
             port: announce.port,
@@ -161,8 +165,8 @@ impl Tracker {
             moved_from: None,
             other: None,
         };
-        let believed_from = Reach::of(announce.source);
-        if believed_from == Reach::Global {
+        let believed_from = Scope::of(announce.source);
+        if believed_from == Scope::Global {
             return asker;
         }
         let read = |claim: &Option<Claim>, names_too: bool| {
@@ -175,7 +179,7 @@ impl Tracker {
                 Host::Name(_) => return None,
             };
             let is_possible = address::is_unicast(ip)
-                && (Reach::of(ip) != Reach::Loopback || believed_from == Reach::Loopback);
+                && (Scope::of(ip) != Scope::Loopback || believed_from == Scope::Loopback);
             let port = claim.port.filter(|&port| port != 0);
             is_possible.then(|| Endpoint {
                 ip,
@@ -199,8 +203,8 @@ impl Tracker {
 
     /// Whom this asker may be shown: nobody by an address that leads it nowhere.
     fn selection(&self, announce: &Announce, asker: &Asker) -> Selection {
-        let reach = Reach::of(announce.source);
-        let is_remote = reach != Reach::Loopback;
+        let scope = Scope::of(announce.source);
+        let is_remote = scope != Scope::Loopback;
         let local = announce.local;
         // The asker's other endpoint may be picked, and is left out at the end.
         let spare = usize::from(asker.other.is_some());
@@ -209,9 +213,9 @@ impl Tracker {
             is_ipv6: asker.main.ip.is_ipv6(),
             only_leechers: announce.is_seeder,
             loopback: !is_remote
-                || Reach::of(local) != Reach::Loopback && address::leads_somewhere(reach, local),
+                || Scope::of(local) != Scope::Loopback && address::is_reachable_from(scope, local),
             loopback_as_ipv6: is_remote.then_some(local.is_ipv6()),
-            lan: reach != Reach::Global,
+            lan: scope != Scope::Global,
             most: if most == 0 { 0 } else { most + spare },
             both_families: announce.wants_both_families,
             with_peer_ids: announce.wants_peer_ids,
@@ -253,49 +257,49 @@ fn new_swarms(settings: &Settings) -> Swarms {
 }
 
 /// Stores or removes the asker. Returns where it was stored.
-fn note(
+fn store(
     swarms: &mut Swarms,
     announce: &Announce,
     asker: &Asker,
     now: Duration,
     reply: &mut Reply,
-) -> Result<Option<Seat>, Refusal> {
+) -> Result<Option<Entry>, Refusal> {
     let info_hash = announce.info_hash;
-    let present = |endpoint| Present {
+    let announced = |endpoint| Announced {
         endpoint,
         peer_id: announce.peer_id,
         is_seeder: announce.is_seeder,
         completed: announce.event == Event::Completed,
     };
-    let mut seat = None;
+    let mut entry = None;
     if announce.event == Event::Stopped {
         for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
             reply.ended.extend(swarms.remove(info_hash, endpoint, None));
         }
     } else {
-        let stored = swarms.put(info_hash, &present(asker.main), now);
+        let stored = swarms.put(info_hash, &announced(asker.main), now);
         let (main, is_first) = stored.map_err(refusal)?;
         reply.is_first_peer = is_first;
-        seat = Some(main);
+        entry = Some(main);
     }
-    if let Some(other) = asker.other.filter(|_| seat.is_some()) {
+    if let Some(other) = asker.other.filter(|_| entry.is_some()) {
         // If there is no room for it, it is stored once, which is enough to be found.
-        let _ = swarms.put(info_hash, &present(other), now);
-        seat = swarms.seat(info_hash, asker.main);
+        let _ = swarms.put(info_hash, &announced(other), now);
+        entry = swarms.entry(info_hash, asker.main);
     }
     // Before its name was resolved it was stored where it was seen.
     if let Some(before) = asker.moved_from {
         let ended = swarms.remove(info_hash, before, Some(announce.peer_id));
         reply.ended.extend(ended);
     }
-    Ok(seat)
+    Ok(entry)
 }
 
-fn refusal(full: Full) -> Refusal {
+fn refusal(full: LimitReached) -> Refusal {
     match full {
-        Full::Store => Refusal::StoreIsFull,
-        Full::Neighbour => Refusal::TooManyOfAddress,
-        Full::NeighbourInSwarm => Refusal::TooManyOfAddressInTorrent,
+        LimitReached::Store => Refusal::StoreIsFull,
+        LimitReached::AddressBlock => Refusal::TooManyOfAddress,
+        LimitReached::AddressBlockInSwarm => Refusal::TooManyOfAddressInTorrent,
     }
 }
 
@@ -304,7 +308,7 @@ fn refusal(full: Full) -> Refusal {
 /// such a client.
 fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) -> bool {
     let peers = &mut reply.peers;
-    let is_remote = Reach::of(announce.source) != Reach::Loopback;
+    let is_remote = Scope::of(announce.source) != Scope::Loopback;
     if !is_remote || !peers.iter().any(|peer| peer.endpoint.ip.is_loopback()) {
         return false;
     }
@@ -337,4 +341,5 @@ fn leave_out_the_asker(announce: &Announce, asker: &Asker, reply: &mut Reply) {
 }
 
 #[cfg(test)]
+#[path = "tracker_tests.rs"]
 mod tests;

@@ -1,28 +1,8 @@
-//! The tracker over HTTP. In the order in which a request meets them:
-
-pub mod listen;
-
-pub mod gate;
-
-mod conversation;
-
-mod timed;
-
-mod connections;
-
-mod roster;
-
-pub mod head;
-
-pub mod forwarded;
-
-mod link;
-
-mod channel;
+//! The tracker over HTTP, behind the gate. In the order in which a request meets them:
 
 pub mod server;
 
-pub mod strangers;
+pub mod untrusted_proxies;
 
 pub mod query;
 

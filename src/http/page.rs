@@ -4,8 +4,8 @@
 //! Values in, text out; who may see what is for `server.rs` to say. The texts themselves lie in
 //! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
 
-use super::head::is_host;
 use crate::counters::{Counters, Reason};
+use crate::gate::head::is_host;
 use crate::swarms::{OneAddress, Totals};
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};

@@ -5,19 +5,20 @@
 
 use super::announce::{Path, read, write_refusal, write_reply};
 use super::bencode::decimal;
-use super::forwarded::Brought;
 use super::page::{self, Front};
-use super::strangers::Strangers;
+use super::untrusted_proxies::UntrustedProxies;
 use super::{metrics, scrape};
-use crate::address::Reach;
+use crate::address::Scope;
 use crate::announce::{Refusal, Reply};
 use crate::counters::{Counters, Reason};
+use crate::gate::forwarded::Via;
+use crate::gate::visitor::Visitor;
 use crate::log::{About, Log};
 use crate::own_addresses;
 use crate::report;
 use crate::tracker::Tracker;
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ pub struct Server {
     /// Whether scrapes are answered.
     pub scrape: bool,
     /// Proxies that are not trusted, but perhaps should be.
-    pub strangers: Strangers,
+    pub untrusted_proxies: UntrustedProxies,
     /// What the page needs to know, and who may see it.
     pub page: page::Settings,
     /// Where to count, shared with UDP.
@@ -41,28 +42,8 @@ pub struct Server {
     pub log: Log,
 }
 
-/// Who asks, and how, as the gate has found out.
-pub struct Visitor {
-    /// Where the client is; canonical.
-    pub source: IpAddr,
-    /// The address and port of this machine that was reached; canonical.
-    pub local: SocketAddr,
-    /// The `Host` that was asked for, if it was a decent one, or nothing.
-    pub host: String,
-    /// By whom the request came.
-    pub brought: Brought,
-    /// Whether a person looks at the answer.
-    pub is_browser: bool,
-}
-
-impl Visitor {
-    fn host(&self) -> Option<&str> {
-        Some(self.host.as_str()).filter(|host| !host.is_empty())
-    }
-}
-
 /// An answer.
-struct Page {
+struct Response {
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: Vec<u8>,
@@ -80,36 +61,39 @@ impl Server {
     pub fn serve(&self, request: Request, visitor: &Visitor) {
         let begin = Instant::now();
         // A panic must not take the thread with it: there would soon be none left.
-        let page = catch_unwind(AssertUnwindSafe(|| self.page(&request, visitor)));
-        let page = page.unwrap_or_else(|_| {
+        let response = catch_unwind(AssertUnwindSafe(|| self.respond(&request, visitor)));
+        let response = response.unwrap_or_else(|_| {
             self.counters.refuse(Reason::Internal);
             let fault = Refusal::Internal.fault();
             let text = format_args!("an announce could not be answered ({fault})");
             self.log.line(About::Always, text);
             let mut body = Vec::new();
             write_refusal(&Refusal::Internal, &mut body);
-            Page {
+            Response {
                 status: 500,
                 headers: PLAIN,
                 body,
             }
         });
-        let mut answer = Vec::with_capacity(256 + page.body.len());
+        let mut answer = Vec::with_capacity(256 + response.body.len());
         let add = |text: &str, answer: &mut Vec<u8>| answer.extend_from_slice(text.as_bytes());
         add("HTTP/1.1 ", &mut answer);
-        decimal(&mut answer, page.status.into());
+        decimal(&mut answer, response.status.into());
         add(" ", &mut answer);
-        add(StatusCode(page.status).default_reason_phrase(), &mut answer);
+        add(
+            StatusCode(response.status).default_reason_phrase(),
+            &mut answer,
+        );
         add("\r\nServer: mayfly\r\nContent-Length: ", &mut answer);
-        decimal(&mut answer, page.body.len() as u64);
-        for (name, value) in page.headers {
+        decimal(&mut answer, response.body.len() as u64);
+        for (name, value) in response.headers {
             for text in ["\r\n", name, ": ", value] {
                 add(text, &mut answer);
             }
         }
         add("\r\n\r\n", &mut answer);
         if *request.method() != Method::Head {
-            answer.extend_from_slice(&page.body);
+            answer.extend_from_slice(&response.body);
         }
         // By hand and in one write: tiny_http would make a dozen strings for the head.
         let mut writer = request.into_writer();
@@ -118,7 +102,7 @@ impl Server {
         self.counters.http.durations.add(begin.elapsed());
     }
 
-    fn page(&self, request: &Request, visitor: &Visitor) -> Page {
+    fn respond(&self, request: &Request, visitor: &Visitor) -> Response {
         #[cfg(test)]
         assert_ne!(request.url(), "/panic", "on purpose");
         let url = request.url();
@@ -142,7 +126,7 @@ impl Server {
                 _ => (404, PLAIN, not_found(visitor).into_bytes()),
             },
         };
-        Page {
+        Response {
             status,
             headers,
             body,
@@ -154,13 +138,13 @@ impl Server {
     fn shows_to(&self, visitor: &Visitor) -> bool {
         // This machine's own address may be one that the whole internet can reach.
         let is_here = visitor.source == visitor.local.ip();
-        let is_near = is_here || Reach::of(visitor.source) != Reach::Global;
-        is_near && visitor.brought == Brought::Directly || self.page.is_public
+        let is_near = is_here || Scope::of(visitor.source) != Scope::Global;
+        is_near && visitor.via == Via::Direct || self.page.is_public
     }
 
     /// The page, or what it asks for to stay up to date.
     fn front(&self, visitor: &Visitor, is_page: bool) -> Vec<u8> {
-        let now = self.bury();
+        let now = self.sweep();
         let front = Front {
             settings: &self.page,
             counters: &self.counters,
@@ -184,7 +168,7 @@ impl Server {
     /// reach it.
     fn for_others(&self, visitor: &Visitor) -> Option<IpAddr> {
         let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
-        if !is_here || visitor.brought != Brought::Directly {
+        if !is_here || visitor.via != Via::Direct {
             return None;
         }
         let addresses = own_addresses::bound_to(&self.page.bind);
@@ -192,12 +176,12 @@ impl Server {
     }
 
     fn metrics(&self) -> Vec<u8> {
-        self.bury();
+        self.sweep();
         metrics::render(&self.counters, &self.tracker.totals()).into_bytes()
     }
 
-    /// Buries some of the dead, as an announce would, and says what time it is.
-    fn bury(&self) -> Duration {
+    /// Sweeps, as an announce would, and says what time it is.
+    fn sweep(&self) -> Duration {
         let now = self.began.elapsed();
         let mut ended = Vec::new();
         self.tracker.sweep(now, &mut ended);
@@ -214,15 +198,15 @@ impl Server {
         let mut reply = Reply::default();
         let now = self.began.elapsed();
         // Without the client's address there is only the proxy's, which is no peer's.
-        let is_whole = visitor.brought.refusal().map_or(Ok(()), Err);
+        let is_whole = visitor.via.refusal().map_or(Ok(()), Err);
         let asked = is_whole.and_then(|()| read(query.as_bytes(), path));
         let handled = asked.and_then(|(mut announce, form)| {
-            if visitor.brought == Brought::ByAStranger {
+            if visitor.via == Via::UntrustedProxy {
                 // Whoever it is, it is not who is at the other end of the connection, whose
                 // claims would be believed.
                 (announce.ip, announce.ipv4, announce.ipv6) = (None, None, None);
-                if self.strangers.note(visitor.source, now) {
-                    report::stranger(&self.log, visitor.source);
+                if self.untrusted_proxies.note(visitor.source, now) {
+                    report::untrusted_proxy(&self.log, visitor.source);
                 }
             }
             self.tracker.handle(&announce, now, &mut reply)?;

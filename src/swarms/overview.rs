@@ -3,9 +3,9 @@
 //! Odd are swarms whose peers all have one address: something between the clients and the tracker
 //! may hide where they are. What is made of that is for those who show it.
 
-use super::Swarms;
+use super::store::Swarms;
 use super::swarm::Swarm;
-use crate::address::Reach;
+use crate::address::Scope;
 
 /// At most so many swarms, and members in all, are looked at, since everybody waits meanwhile:
 /// with a million peers, for some tenths of a millisecond.
@@ -52,8 +52,8 @@ impl Swarms {
                 continue;
             }
             found.of += 1;
-            let is_here = |reach| reach == Reach::Loopback;
-            if swarm.groups().iter().all(|group| is_here(group.key.reach)) {
+            let is_here = |scope| scope == Scope::Loopback;
+            if swarm.groups().iter().all(|group| is_here(group.key.scope)) {
                 found.on_this_machine += 1;
             } else {
                 match have_one_address(swarm, &mut members_left) {

@@ -16,17 +16,17 @@ const NONE: Slot = Slot::MAX;
 
 /// Tenths of a second since the tracker began; 32 bits of them last for 13 years.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Moment(u32);
+pub struct Tenths(u32);
 
-impl Moment {
-    pub fn new(since_the_start: Duration) -> Moment {
+impl Tenths {
+    pub fn new(since_the_start: Duration) -> Tenths {
         // Not by as_millis(), whose 128 bits take longer to divide than all else here.
         let tenths = since_the_start.as_secs() * 10;
-        Moment(tenths as u32 + since_the_start.subsec_millis() / 100)
+        Tenths(tenths as u32 + since_the_start.subsec_millis() / 100)
     }
 
     /// Tenths of a second from `earlier` to `self`, 0 if it is the other way round.
-    pub fn since(self, earlier: Moment) -> u32 {
+    pub fn since(self, earlier: Tenths) -> u32 {
         self.0.saturating_sub(earlier.0)
     }
 }
@@ -39,7 +39,7 @@ pub struct Peer {
     /// Its place in the group.
     pub place: u32,
     /// When it last announced.
-    last: Moment,
+    last: Tenths,
     older: Slot,
     newer: Slot,
 }
@@ -97,7 +97,7 @@ impl Peers {
     }
 
     /// Adds a peer that announces now.
-    pub fn add(&mut self, peer_id: PeerId, swarm: u32, key: GroupKey, place: u32, now: Moment) {
+    pub fn add(&mut self, peer_id: PeerId, swarm: u32, key: GroupKey, place: u32, now: Tenths) {
         let slot = self.next_slot();
         let peer = Peer {
             swarm,
@@ -128,7 +128,7 @@ impl Peers {
     }
 
     /// Notes that a peer has announced now.
-    pub fn touch(&mut self, slot: Slot, now: Moment) {
+    pub fn touch(&mut self, slot: Slot, now: Tenths) {
         self.unlink(slot);
         self.append(slot, now);
     }
@@ -139,11 +139,11 @@ impl Peers {
     }
 
     /// For how many tenths of a second a peer has been silent.
-    pub fn silence(&self, slot: Slot, now: Moment) -> u32 {
+    pub fn silence(&self, slot: Slot, now: Tenths) -> u32 {
         now.since(self.get(slot).last)
     }
 
-    fn append(&mut self, slot: Slot, now: Moment) {
+    fn append(&mut self, slot: Slot, now: Tenths) {
         // Threads read the clock before they wait for the lock, so a later caller may carry an
         // earlier time; the list stays in order all the same.
         let newest = self.newest;

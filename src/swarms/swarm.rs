@@ -5,7 +5,7 @@
 
 use super::members::Members;
 use super::peers::Slot;
-use crate::address::Reach;
+use crate::address::Scope;
 use crate::announce::{Endpoint, InfoHash};
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 pub struct GroupKey {
     pub is_seeder: bool,
     pub is_ipv6: bool,
-    pub reach: Reach,
+    pub scope: Scope,
 }
 
 impl GroupKey {
@@ -22,7 +22,7 @@ impl GroupKey {
         GroupKey {
             is_seeder,
             is_ipv6: ip.is_ipv6(),
-            reach: Reach::of(ip),
+            scope: Scope::of(ip),
         }
     }
 }

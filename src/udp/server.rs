@@ -5,7 +5,7 @@
 
 use super::connection_id::ConnectionIds;
 use super::packet::{self, Action};
-use crate::address::{self, Reach};
+use crate::address::{self, Scope};
 use crate::announce::{InfoHash, Refusal, Reply};
 use crate::counters::{Counters, Reason};
 use crate::log::{About, Log};
@@ -251,7 +251,7 @@ impl LocalAddresses {
     const LIFE: Duration = Duration::from_secs(60);
 
     fn towards(&mut self, source: IpAddr, now: Duration) -> IpAddr {
-        if Reach::of(source) == Reach::Loopback {
+        if Scope::of(source) == Scope::Loopback {
             return source;
         }
         if now.saturating_sub(self.since) > Self::LIFE || self.known.len() >= Self::MOST {

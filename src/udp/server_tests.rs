@@ -11,8 +11,8 @@ fn server(scrape: bool) -> Server {
         numwant: 200,
         bounds: crate::swarms::Bounds {
             peers: 10_000_000,
-            per_neighbour: 20_000,
-            per_neighbour_in_swarm: 400,
+            per_block: 20_000,
+            per_block_in_swarm: 400,
         },
     };
     Server {

@@ -116,8 +116,8 @@ fn filled(peers: u32, torrents: u32) -> Tracker {
         numwant: 30,
         bounds: mayfly::swarms::Bounds {
             peers: 10_000_000,
-            per_neighbour: 20_000,
-            per_neighbour_in_swarm: 200,
+            per_block: 20_000,
+            per_block_in_swarm: 200,
         },
     });
     let mut reply = Reply::default();

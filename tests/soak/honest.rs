@@ -199,7 +199,7 @@ impl<'a> Client<'a> {
     fn act(&mut self) {
         let now = Instant::now();
         let torrent = self.random.below(TORRENTS);
-        self.torrents[torrent].bury(now);
+        self.torrents[torrent].sweep(now);
         let peers = &self.torrents[torrent].peers;
         let living: Vec<_> = peers.iter().filter(|p| !p.has_vanished).cloned().collect();
         // The first peer of a torrent stays, or its downloads would be counted anew.
@@ -389,7 +389,7 @@ impl<'a> Client<'a> {
             let now = Instant::now();
             self.torrents
                 .iter_mut()
-                .for_each(|torrent| torrent.bury(now));
+                .for_each(|torrent| torrent.sweep(now));
             if self.torrents.iter().all(|torrent| torrent.is_settled(now)) {
                 break;
             }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// different moments.
 const BLUR: Duration = Duration::from_millis(300);
 /// When very many die at once, they are counted until a sweep has reached them.
-const BURIAL: Duration = Duration::from_secs(4);
+const SWEPT: Duration = Duration::from_secs(4);
 
 /// Something happened in between.
 #[derive(Clone, Copy)]
@@ -92,15 +92,15 @@ impl Torrent {
         self.peers.retain(|peer| peer.address != address);
     }
 
-    /// Lets go of those who are dead and buried for certain.
-    pub fn bury(&mut self, now: Instant) {
+    /// Lets go of those who are dead and swept for certain.
+    pub fn sweep(&mut self, now: Instant) {
         let span = Span {
             asked: now,
             answered: now,
         };
         let life = self.life;
         self.peers
-            .retain(|p| silence_at_least(p, span) < life + BURIAL);
+            .retain(|p| silence_at_least(p, span) < life + SWEPT);
     }
 
     /// Whether the vanished are gone for certain, and everybody else is there for certain.
@@ -118,7 +118,7 @@ impl Torrent {
         let count = |is_seeder: bool| {
             let kind = || self.peers.iter().filter(|p| p.is_seeder == is_seeder);
             let least = kind().filter(|p| self.surely_lives(p, when)).count() as u64;
-            let most = kind().filter(|p| silence_at_least(p, when) < self.life + BURIAL);
+            let most = kind().filter(|p| silence_at_least(p, when) < self.life + SWEPT);
             least..=most.count() as u64
         };
         let (seeders, leechers) = (count(true), count(false));

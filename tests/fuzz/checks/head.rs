@@ -1,7 +1,7 @@
 //! What a client sends over one connection: requests, or something else.
 
 use super::is_one_clean_line;
-use mayfly::http::head::{self, Head, LONGEST, Refused};
+use mayfly::gate::head::{self, Head, HttpRefusal, LONGEST};
 use mayfly::http::query;
 
 /// Checks which requests are seen in these bytes, and that what passes is clean.
@@ -26,7 +26,7 @@ pub fn check(bytes: &[u8]) {
 
 /// The heads in these bytes, each with its own, as the gate gets to see them; the last may be a
 /// refusal.
-fn requests(bytes: &[u8], size: usize) -> Vec<Result<(Head, Vec<u8>), Refused>> {
+fn requests(bytes: &[u8], size: usize) -> Vec<Result<(Head, Vec<u8>), HttpRefusal>> {
     let mut requests = Vec::new();
     let mut received = Vec::new();
     let mut seen = 0;

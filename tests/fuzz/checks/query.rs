@@ -3,10 +3,11 @@
 use super::{ip, is_one_clean_line};
 use bendy::decoding::{Decoder, FromBencode};
 use bendy::value::Value;
-use mayfly::address::{self, Reach};
+use mayfly::address::{self, Scope};
 use mayfly::announce::{Announce, Claim, Event, Host, InfoHash, Refusal, Reply};
+use mayfly::gate::head;
 use mayfly::http::announce::{Form, Path};
-use mayfly::http::{announce, head, scrape};
+use mayfly::http::{announce, scrape};
 use mayfly::swarms::Bounds;
 use mayfly::tracker::{Settings, Tracker};
 use std::borrow::Cow;
@@ -23,8 +24,8 @@ pub fn check(query: &[u8]) {
         numwant: NUMWANT,
         bounds: Bounds {
             peers: 1000,
-            per_neighbour: 1000,
-            per_neighbour_in_swarm: 1000,
+            per_block: 1000,
+            per_block_in_swarm: 1000,
         },
     });
     // Who asks, and which of the tracker's addresses they reached.
@@ -162,8 +163,8 @@ fn check_reply(announce: &Announce, reply: &Reply) {
     for peer in &endpoints {
         let is_asker = (peer.ip, peer.port) == (announce.source, announce.port);
         assert!(!is_asker && peer.port != 0);
-        let asker = Reach::of(announce.source);
-        assert!(address::leads_somewhere(asker, peer.ip), "{peer}");
+        let asker = Scope::of(announce.source);
+        assert!(address::is_reachable_from(asker, peer.ip), "{peer}");
     }
     if announce.event == Event::Stopped {
         assert!(endpoints.is_empty());

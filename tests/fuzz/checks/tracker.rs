@@ -2,9 +2,9 @@
 //! that is told as simply as it can be.
 
 use super::{Choices, ip};
-use mayfly::address::{self, Reach};
+use mayfly::address::{self, Scope};
 use mayfly::announce::{
-    Announce, Claim, Ended, Endpoint, Event, Host, InfoHash, PeerId, Refusal, Reply,
+    Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, PeerId, Refusal, Reply,
 };
 use mayfly::swarms::{Bounds, Counts};
 use mayfly::tracker::{Settings, Tracker};
@@ -16,7 +16,7 @@ use std::time::Duration;
 const LIFE: Duration = Duration::from_secs(432);
 const NUMWANT: usize = 8;
 const SWARMS: u8 = 3;
-/// The few endpoints there are: all of them in all swarms are fewer than one sweep buries.
+/// The few endpoints there are: all of them in all swarms are fewer than one sweep takes.
 const PORTS: u16 = 2;
 const ADDRESSES: [&str; 10] = [
     "203.0.113.1",
@@ -42,13 +42,13 @@ const NOWHERE: [&str; 3] = ["224.0.0.1", "::", "255.255.255.255"];
 /// Checks the replies to a sequence of requests.
 pub fn check(bytes: &[u8]) {
     let mut choices = Choices(bytes);
-    // The bounds of a neighbour are kept by counters that others share now and then, so they
+    // The bounds of an address block are kept by counters that others share now and then, so they
     // are checked on their own, and roughly.
     let kind = choices.byte() % 4;
     let bounds = Bounds {
         peers: if kind == 1 { 6 } else { 1000 },
-        per_neighbour: if kind == 2 { 5 } else { 1000 },
-        per_neighbour_in_swarm: if kind == 3 { 2 } else { 1000 },
+        per_block: if kind == 2 { 5 } else { 1000 },
+        per_block_in_swarm: if kind == 3 { 2 } else { 1000 },
     };
     let tracker = Tracker::new(Settings {
         interval: Duration::from_secs(240),
@@ -166,7 +166,7 @@ impl Model {
             assert_eq!(handled, Err(Refusal::PortZero));
             return;
         }
-        let mut ended = self.bury(now);
+        let mut ended = self.sweep(now);
         let home = home(announce);
         let is_known = self.peers.contains_key(&(of, home.main));
         let is_stopped = announce.event == Event::Stopped;
@@ -177,7 +177,7 @@ impl Model {
             return;
         }
         assert!(is_known || is_stopped || (self.peers.len() as u32) < bounds.peers);
-        self.check_neighbour(of, home.main.ip, is_known || is_stopped, bounds);
+        self.check_block(of, home.main.ip, is_known || is_stopped, bounds);
         let is_first = !is_stopped && !self.swarms().contains(&of);
         assert_eq!(reply.is_first_peer, is_first);
         let before = self.swarms();
@@ -218,16 +218,16 @@ impl Model {
         match refusal {
             Refusal::StoreIsFull => assert_eq!(self.peers.len() as u32, bounds.peers),
             // The counters are never too low, and too high by no more than all there are.
-            Refusal::TooManyOfAddress => assert!(of_others >= bounds.per_neighbour),
+            Refusal::TooManyOfAddress => assert!(of_others >= bounds.per_block),
             Refusal::TooManyOfAddressInTorrent => {
-                assert!(of_others >= bounds.per_neighbour_in_swarm);
+                assert!(of_others >= bounds.per_block_in_swarm);
             }
             other => panic!("{other:?}"),
         }
     }
 
     /// Checks that who was let in was not one too many for its address.
-    fn check_neighbour(&self, of: InfoHash, ip: IpAddr, is_no_newcomer: bool, bounds: Bounds) {
+    fn check_block(&self, of: InfoHash, ip: IpAddr, is_no_newcomer: bool, bounds: Bounds) {
         if is_no_newcomer || ip.is_loopback() {
             return;
         }
@@ -235,13 +235,13 @@ impl Model {
             IpAddr::V4(_) => address::to_bytes(ip).to_vec(),
             IpAddr::V6(_) => address::to_bytes(ip)[..8].to_vec(),
         };
-        let neighbours = self
+        let of_block = self
             .peers
             .keys()
             .filter(|(_, peer)| !peer.ip.is_loopback() && block(peer.ip) == block(ip));
-        let in_swarm = neighbours.clone().filter(|(swarm, _)| *swarm == of).count();
-        assert!((neighbours.count() as u32) < bounds.per_neighbour);
-        assert!((in_swarm as u32) < bounds.per_neighbour_in_swarm);
+        let in_swarm = of_block.clone().filter(|(swarm, _)| *swarm == of).count();
+        assert!((of_block.count() as u32) < bounds.per_block);
+        assert!((in_swarm as u32) < bounds.per_block_in_swarm);
     }
 
     fn note(&mut self, announce: &Announce, endpoint: Endpoint, now: Duration, bounds: Bounds) {
@@ -271,13 +271,13 @@ impl Model {
         let most = announce
             .numwant
             .map_or(NUMWANT, |n| NUMWANT.min(n as usize));
-        let (asker, local) = (Reach::of(announce.source), announce.local);
-        let is_remote = asker != Reach::Loopback;
+        let (asker, local) = (Scope::of(announce.source), announce.local);
+        let is_remote = asker != Scope::Loopback;
         let shows_loopback = !is_remote
-            || Reach::of(local) != Reach::Loopback && address::leads_somewhere(asker, local);
-        let is_visible = |peer: &Endpoint| match Reach::of(peer.ip) {
-            Reach::Loopback => shows_loopback,
-            _ => address::leads_somewhere(asker, peer.ip),
+            || Scope::of(local) != Scope::Loopback && address::is_reachable_from(asker, local);
+        let is_visible = |peer: &Endpoint| match Scope::of(peer.ip) {
+            Scope::Loopback => shows_loopback,
+            _ => address::is_reachable_from(asker, peer.ip),
         };
         let as_shown = |peer: Endpoint| match is_remote && peer.ip.is_loopback() {
             true => Endpoint { ip: local, ..peer },
@@ -336,7 +336,7 @@ impl Model {
     }
 
     fn check_scrape(&mut self, tracker: &Tracker, now: Duration) {
-        let expected_to_end = self.bury(now);
+        let expected_to_end = self.sweep(now);
         let mut ended = Vec::new();
         // One more than there are.
         let counts = tracker.scrape((0..=SWARMS).map(swarm), now, &mut ended);
@@ -346,7 +346,7 @@ impl Model {
     }
 
     /// Forgets the dead. Returns the swarms that this ends.
-    fn bury(&mut self, now: Duration) -> BTreeSet<(InfoHash, bool)> {
+    fn sweep(&mut self, now: Duration) -> BTreeSet<(InfoHash, bool)> {
         let before = self.swarms();
         self.peers.retain(|_, known| now - known.last <= LIFE);
         self.forget_downloads();
@@ -382,14 +382,14 @@ fn home(announce: &Announce) -> Home {
         ip: announce.source,
         port: announce.port,
     };
-    let reach = Reach::of(announce.source);
+    let scope = Scope::of(announce.source);
     let believed = |claim: &Option<Claim>| {
-        let claim = claim.as_ref().filter(|_| reach != Reach::Global)?;
+        let claim = claim.as_ref().filter(|_| scope != Scope::Global)?;
         let Host::Address(ip) = claim.host else {
             return None;
         };
         let is_possible =
-            address::is_unicast(ip) && (!ip.is_loopback() || reach == Reach::Loopback);
+            address::is_unicast(ip) && (!ip.is_loopback() || scope == Scope::Loopback);
         let port = claim.port.filter(|&port| port > 0).unwrap_or(announce.port);
         is_possible.then_some(Endpoint { ip, port })
     };
@@ -409,7 +409,7 @@ fn ended_in(reply: &Reply) -> BTreeSet<(InfoHash, bool)> {
     as_set(&reply.ended)
 }
 
-fn as_set(ended: &[Ended]) -> BTreeSet<(InfoHash, bool)> {
+fn as_set(ended: &[EndedSwarm]) -> BTreeSet<(InfoHash, bool)> {
     let set: BTreeSet<_> = ended
         .iter()
         .map(|e| (e.info_hash, e.said_goodbye))

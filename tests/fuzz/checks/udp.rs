@@ -70,8 +70,8 @@ fn server(scrape: bool) -> Server {
             numwant: 200,
             bounds: Bounds {
                 peers: 50,
-                per_neighbour: 1000,
-                per_neighbour_in_swarm: 1000,
+                per_block: 1000,
+                per_block_in_swarm: 1000,
             },
         })),
         began: Instant::now(),

@@ -1,19 +1,19 @@
 //! A client's connection, from its first request to its end: reads heads within their time, has
 //! them cleaned for tiny_http, and writes the answers.
 //!
-//! Who answers is not known here: a conversation travels with its request from the thread that
-//! has read it to the one that takes its answer (see `link.rs`).
+//! Who answers is not known here: a client travels with its request from the thread that
+//! has read it to the one that takes its answer (see `upstream.rs`).
 
-use super::announce::write_refusal;
 use super::connections::Place;
-use super::forwarded::{self, Brought};
-use super::gate::Limits;
-use super::head::{self, Head, Refused};
-use super::server::Visitor;
+use super::forwarded::{self, Via};
+use super::head::{self, Head, HttpRefusal};
+use super::limits::Limits;
 use super::timed::{Timer, is_timeout, read_within, write_within};
+use super::trusted::Trusted;
+use super::visitor::Visitor;
 use crate::announce::Refusal;
 use crate::counters::Reason;
-use crate::trusted::Trusted;
+use crate::http::announce::write_refusal;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -27,11 +27,11 @@ const DRAIN_BYTES: usize = 256 * 1024;
 const SMALL_ANSWER: usize = 4096;
 
 /// A client's connection.
-pub struct Conversation {
+pub struct Client {
     stream: Arc<TcpStream>,
     place: Place,
     /// The other end.
-    peer: IpAddr,
+    remote: IpAddr,
     timer: Timer,
     /// Bytes of the client that belong to requests which are not read yet.
     received: Vec<u8>,
@@ -49,28 +49,28 @@ struct Manner {
     keep_alive: bool,
 }
 
-impl Conversation {
+impl Client {
     /// A connection by which nothing was said yet, to `local` from `peer`, both being canonical.
     /// `received` is a buffer to use.
     pub fn new(
         stream: Arc<TcpStream>,
         place: Place,
-        (local, peer): (SocketAddr, IpAddr),
+        (local, remote): (SocketAddr, IpAddr),
         mut received: Vec<u8>,
-    ) -> Conversation {
+    ) -> Client {
         received.clear();
-        Conversation {
+        Client {
             stream,
             place,
-            peer,
+            remote,
             timer: Timer::default(),
             received,
             is_first: true,
             visitor: Visitor {
-                source: peer,
+                source: remote,
                 local,
                 host: String::new(),
-                brought: Brought::Directly,
+                via: Via::Direct,
                 is_browser: false,
             },
             manner: Manner::default(),
@@ -93,8 +93,8 @@ impl Conversation {
     }
 
     /// The other end.
-    pub fn peer(&self) -> IpAddr {
-        self.peer
+    pub fn remote(&self) -> IpAddr {
+        self.remote
     }
 
     /// Whether the request under way wants no body.
@@ -110,7 +110,7 @@ impl Conversation {
         limits: &Limits,
         trusted: &Trusted,
         request: &mut Vec<u8>,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, HttpRefusal> {
         self.place.wait_begins();
         let first_byte_time = match self.is_first {
             true => limits.head_time,
@@ -135,7 +135,7 @@ impl Conversation {
     }
 
     /// Writes an answer, of which `end_of_head` bytes are its head. Returns whether the
-    /// conversation goes on, which it does only if the client and we (`may_go_on`) wish it.
+    /// client goes on, which it does only if the client and we (`may_go_on`) wish it.
     pub fn write_answer(
         &mut self,
         answer: &mut Vec<u8>,
@@ -163,7 +163,7 @@ impl Conversation {
     }
 
     /// Answers what may not pass, and closes so that the client can read the answer.
-    pub fn refuse(&mut self, refused: Refused, answer: &mut Vec<u8>) -> io::Result<()> {
+    pub fn refuse(&mut self, refused: HttpRefusal, answer: &mut Vec<u8>) -> io::Result<()> {
         let mut body = Vec::new();
         let mut allow = "";
         if refused.reason == Reason::NotAGet {
@@ -210,7 +210,7 @@ impl Conversation {
         &mut self,
         first_byte_time: Duration,
         head_time: Duration,
-    ) -> Result<Option<(Head, usize)>, Refused> {
+    ) -> Result<Option<(Head, usize)>, HttpRefusal> {
         let received = &mut self.received;
         // Until the first byte, and from then on until the last, however slowly they drip.
         let mut end_of_silence = None;
@@ -252,9 +252,9 @@ impl Conversation {
 
     /// Notes down who asks.
     fn introduce(&mut self, head: &Head, trusted: &Trusted) {
-        let (source, brought) = forwarded::whose(self.peer, trusted, head, &self.received);
+        let (source, via) = forwarded::whose(self.remote, trusted, head, &self.received);
         let visitor = &mut self.visitor;
-        (visitor.source, visitor.brought) = (source, brought);
+        (visitor.source, visitor.via) = (source, via);
         visitor.is_browser = head.is_browser;
         visitor.host.clear();
         let host = head.host.clone().map(|host| &self.received[host]);

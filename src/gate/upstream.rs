@@ -1,14 +1,14 @@
-//! The gate's way to tiny_http: a few kept connections (see `channel.rs`), and the exchange of
-//! requests and answers over them.
+//! The gate's way to tiny_http: a few kept connections (see `upstream_socket.rs`), and the exchange
+//! of requests and answers over them.
 //!
 //! tiny_http hands out requests from all of its connections by one queue. A thread of the gate
-//! leaves what belongs to its request (the traveller) with the connection that it sends it by,
+//! leaves what belongs to its request (the owner) with the connection that it sends it by,
 //! takes whichever request comes next out of the queue, most likely another thread's, and goes on
-//! with the traveller of that one. So nobody waits for an answer that another thread gives, and a
+//! with the owner of that one. So nobody waits for an answer that another thread gives, and a
 //! request costs two hand-offs between threads. What is in a request or an answer is not known
 //! here, nor what travels.
 
-use super::channel::{Door, Kept, Stream};
+use super::upstream_socket::{Kept, Stream, UpstreamListener};
 use crate::log::{About, Log};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A new tiny_http is made at most once in this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The connections to tiny_http, and the travellers `T` whose requests are under way.
-pub struct Links<T> {
+/// The connections to tiny_http, and the owners `T` whose requests are under way.
+pub struct Upstreams<T> {
     count: usize,
     /// Made at the start, known to nobody else: a request without it did not pass the gate.
     secret: String,
@@ -51,20 +51,20 @@ struct Pool<T> {
 
 /// A tiny_http and its connections.
 ///
-/// Whoever waits for a request from its queue has parked a traveller at one of its connections,
-/// and leaves with one. So there are as many parked as there are threads waiting, always.
+/// Whoever waits for a request from its queue has left a owner at one of its connections,
+/// and leaves with one. So there are as many left as there are threads waiting, always.
 struct Generation<T> {
     server: Kept,
-    links: Vec<Link<T>>,
+    upstreams: Vec<Upstream<T>>,
 }
 
-struct Link<T> {
+struct Upstream<T> {
     stream: Stream,
-    parked: Mutex<Option<Parked<T>>>,
+    in_flight: Mutex<Option<InFlight<T>>>,
 }
 
-struct Parked<T> {
-    traveller: T,
+struct InFlight<T> {
+    owner: T,
     /// Whether the answer to its request has no body, whatever it says.
     is_head: bool,
 }
@@ -76,10 +76,10 @@ pub struct Answer {
     pub head: usize,
 }
 
-impl<T> Links<T> {
+impl<T> Upstreams<T> {
     /// Opens a tiny_http and `count` connections to it.
-    pub fn open(count: usize, log: Log) -> io::Result<Links<T>> {
-        let links = Links {
+    pub fn open(count: usize, log: Log) -> io::Result<Upstreams<T>> {
+        let upstreams = Upstreams {
             count,
             secret: format!("{:016x}", RandomState::new().hash_one("secret of the gate")),
             log,
@@ -91,53 +91,53 @@ impl<T> Links<T> {
             }),
             put_back: Condvar::new(),
         };
-        links.make(&mut lock(&links.pool))?;
-        Ok(links)
+        upstreams.make(&mut lock(&upstreams.pool))?;
+        Ok(upstreams)
     }
 
-    /// Sends a request to tiny_http, has `serve` answer one that it hands out, for its traveller,
-    /// and reads that answer into `answer`. Returns that traveller.
+    /// Sends a request to tiny_http, has `serve` answer one that it hands out, for its owner,
+    /// and reads that answer into `answer`. Returns that owner.
     ///
-    /// `request` lacks the empty line at its end, and need not be the traveller's that is
-    /// returned; `is_head` says that its answer has no body. After an error the traveller that is
+    /// `request` lacks the empty line at its end, and need not be the owner's that is
+    /// returned; `is_head` says that its answer has no body. After an error the owner that is
     /// returned has got no answer.
     pub fn exchange(
         &self,
         request: &mut Vec<u8>,
         is_head: bool,
-        traveller: T,
+        owner: T,
         answer: &mut Vec<u8>,
         serve: &mut dyn FnMut(Request, &T),
     ) -> (T, io::Result<Answer>) {
         let (generation, own) = match self.take() {
             Ok(taken) => taken,
-            Err(error) => return (traveller, Err(error)),
+            Err(error) => return (owner, Err(error)),
         };
         self.sign(request, own);
-        let link = &generation.links[own];
+        let upstream = &generation.upstreams[own];
         // Before it is sent: another thread may have it the moment after.
-        *lock(&link.parked) = Some(Parked { traveller, is_head });
+        *lock(&upstream.in_flight) = Some(InFlight { owner, is_head });
         let taken = without_panic(|| {
-            (&link.stream).write_all(request)?;
+            (&upstream.stream).write_all(request)?;
             self.next_request(&generation)
         });
-        let (request, number, Parked { traveller, is_head }) = match taken {
+        let (request, number, InFlight { owner, is_head }) = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 self.give_up(&generation);
-                return (generation.reclaim(own).traveller, Err(error));
+                return (generation.reclaim(own).owner, Err(error));
             }
         };
-        // A panic must take neither the traveller with it nor the connection.
+        // A panic must take neither the owner with it nor the connection.
         let read = without_panic(|| {
-            serve(request, &traveller);
-            read_answer(&generation.links[number].stream, is_head, answer)
+            serve(request, &owner);
+            read_answer(&generation.upstreams[number].stream, is_head, answer)
         });
         match read {
             Ok(_) => self.give_back(&generation, number),
             Err(_) => self.give_up(&generation),
         }
-        (traveller, read)
+        (owner, read)
     }
 
     /// Ends a request: a header says by which connection it goes, and that the gate sends it.
@@ -156,14 +156,17 @@ impl<T> Links<T> {
 
     /// Takes one request from tiny_http's queue. Returns by which connection it came, too, and who
     /// waits for it.
-    fn next_request(&self, generation: &Generation<T>) -> io::Result<(Request, usize, Parked<T>)> {
+    fn next_request(
+        &self,
+        generation: &Generation<T>,
+    ) -> io::Result<(Request, usize, InFlight<T>)> {
         let begin = Instant::now();
         loop {
             let (request, number) = self.next_of_ours(&generation.server.0, begin)?;
-            let link = generation.links.get(number);
-            match link.and_then(|link| lock(&link.parked).take()) {
-                Some(parked) => return Ok((request, number, parked)),
-                // Its traveller was told that it takes too long.
+            let upstream = generation.upstreams.get(number);
+            match upstream.and_then(|upstream| lock(&upstream.in_flight).take()) {
+                Some(in_flight) => return Ok((request, number, in_flight)),
+                // Its owner was told that it takes too long.
                 None => discard(request),
             }
         }
@@ -242,33 +245,37 @@ impl<T> Links<T> {
     /// Makes a generation.
     fn make(&self, pool: &mut Pool<T>) -> io::Result<()> {
         pool.made = Some(Instant::now());
-        let (door, listener) = Door::open()?;
+        let (upstream_listener, listener) = UpstreamListener::open()?;
         // It panics when the system has no thread for it.
         let server =
             without_panic(|| Server::from_listener(listener, None).map_err(io::Error::other))?;
         let server = Kept::new(server);
-        let links = self.open_links(&door, &server.0);
+        let upstreams = self.open_links(&upstream_listener, &server.0);
         // However that went: a tiny_http that is given up must not go on accepting.
-        close_the_door(&server.0, &door);
-        let links = links?;
-        pool.idle = (0..links.len()).collect();
-        pool.current = Some(Arc::new(Generation { server, links }));
+        close_listener(&server.0, &upstream_listener);
+        let upstreams = upstreams?;
+        pool.idle = (0..upstreams.len()).collect();
+        pool.current = Some(Arc::new(Generation { server, upstreams }));
         Ok(())
     }
 
-    fn open_links(&self, door: &Door, server: &Server) -> io::Result<Vec<Link<T>>> {
-        let mut links = Vec::with_capacity(self.count);
+    fn open_links(
+        &self,
+        upstream_listener: &UpstreamListener,
+        server: &Server,
+    ) -> io::Result<Vec<Upstream<T>>> {
+        let mut upstreams = Vec::with_capacity(self.count);
         for number in 0..self.count {
-            let stream = door.connect()?;
+            let stream = upstream_listener.connect()?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             // tiny_http's pool may leave one of several connections that come at once without a
             // thread. After a first request a connection has one for good.
             self.prime(&stream, number, server)?;
-            let parked = Mutex::new(None);
-            links.push(Link { stream, parked });
+            let in_flight = Mutex::new(None);
+            upstreams.push(Upstream { stream, in_flight });
         }
-        Ok(links)
+        Ok(upstreams)
     }
 
     fn prime(&self, mut stream: &Stream, number: usize, server: &Server) -> io::Result<()> {
@@ -290,13 +297,13 @@ impl<T> Pool<T> {
 }
 
 impl<T> Generation<T> {
-    /// A parked traveller for a thread that gets no request from the queue: its own, unless
+    /// A left owner for a thread that gets no request from the queue: its own, unless
     /// another thread has that.
-    fn reclaim(&self, own: usize) -> Parked<T> {
+    fn reclaim(&self, own: usize) -> InFlight<T> {
         loop {
-            for number in iter::once(own).chain(0..self.links.len()) {
-                if let Some(parked) = lock(&self.links[number].parked).take() {
-                    return parked;
+            for number in iter::once(own).chain(0..self.upstreams.len()) {
+                if let Some(in_flight) = lock(&self.upstreams[number].in_flight).take() {
+                    return in_flight;
                 }
             }
             // There is one, but where this thread had just looked.
@@ -320,12 +327,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// With its port open, any program on this machine could make it abort, use up the process'
 /// descriptors, or end its accepting for good by having used them up. An accept that fails ends
 /// its accepting thread and closes the port, while connections go on; so we make one fail.
-fn close_the_door(server: &Server, door: &Door) {
-    if door.set_nonblocking().is_err() {
+fn close_listener(server: &Server, upstream_listener: &UpstreamListener) {
+    if upstream_listener.set_nonblocking().is_err() {
         return;
     }
     // Its accept may be waiting already, in the mode of before.
-    drop(door.connect());
+    drop(upstream_listener.connect());
     // The failure comes through the queue of requests. If it does not, the port stays open, and
     // the secret is what keeps others out.
     let begin = Instant::now();
@@ -387,5 +394,5 @@ fn content_length(head: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "link_tests.rs"]
+#[path = "upstream_tests.rs"]
 mod tests;

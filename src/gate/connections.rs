@@ -1,5 +1,5 @@
-//! Who is connected: the bounds on connections, in all and per neighbour, and how a newcomer gets
-//! a thread when all of them wait for somebody slow.
+//! Who is connected: the bounds on connections, in all and per address block, and how a newcomer
+//! gets a thread when all of them wait for somebody slow.
 //!
 //! There are as many connections as threads. While the last thread of a listener is taken, those
 //! who have kept theirs waiting for longest are disconnected, one after the other, until a thread
@@ -7,8 +7,8 @@
 //! places, and a client that sends its request at once gets its answer. Nothing here reads or
 //! writes a connection.
 
-use super::roster::Roster;
-use crate::address::Neighbour;
+use super::acceptors::Acceptors;
+use crate::address::AddressBlock;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,18 +20,18 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// All connections of the gate.
 pub struct Connections {
-    /// Most connections from one neighbour.
-    per_neighbour: usize,
+    /// Most connections from one address block.
+    per_block: usize,
     /// One for each thread.
     slots: Vec<Mutex<Option<Held>>>,
     /// Those that no connection has.
     free: Mutex<Vec<usize>>,
-    neighbours: Mutex<HashMap<Neighbour, usize>>,
+    blocks: Mutex<HashMap<AddressBlock, usize>>,
     /// The threads of each listener.
-    rosters: Vec<Roster>,
-    /// Whether the doorkeeper should look.
-    crowded: Mutex<bool>,
-    doorkeeper: Condvar,
+    acceptors: Vec<Acceptors>,
+    /// Whether the evictor should look.
+    out_of_threads: Mutex<bool>,
+    evictor: Condvar,
 }
 
 /// A connection that is open.
@@ -44,42 +44,42 @@ struct Held {
 
 impl Connections {
     /// Room for one connection for each of `threads`, which belong to `listeners` listeners.
-    pub fn new(threads: usize, listeners: usize, per_neighbour: usize) -> Connections {
+    pub fn new(threads: usize, listeners: usize, per_block: usize) -> Connections {
         Connections {
-            per_neighbour,
+            per_block,
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
             free: Mutex::new((0..threads).collect()),
-            neighbours: Mutex::default(),
-            rosters: (0..listeners).map(|_| Roster::default()).collect(),
-            crowded: Mutex::new(false),
-            doorkeeper: Condvar::new(),
+            blocks: Mutex::default(),
+            acceptors: (0..listeners).map(|_| Acceptors::default()).collect(),
+            out_of_threads: Mutex::new(false),
+            evictor: Condvar::new(),
         }
     }
 
     /// A thread of `listener` is about to wait for a newcomer, and may have to rest first.
     pub fn thread_is_free(&self, listener: usize) {
-        self.rosters[listener].thread_is_free();
+        self.acceptors[listener].thread_is_free();
     }
 
     /// A thread of `listener` has got one.
     pub fn thread_is_taken(&self, listener: usize) {
-        if !self.rosters[listener].thread_is_taken() {
-            self.call_the_doorkeeper();
+        if !self.acceptors[listener].thread_is_taken() {
+            self.call_the_evictor();
         }
     }
 
     /// Whether newcomers of `listener` find no thread.
-    pub fn is_crowded(&self, listener: usize) -> bool {
-        self.rosters[listener].is_exhausted()
+    pub fn is_out_of_threads(&self, listener: usize) -> bool {
+        self.acceptors[listener].is_exhausted()
     }
 
     /// Has somebody disconnected who waits: a thread or a descriptor is wanted.
-    pub fn call_the_doorkeeper(&self) {
-        *lock(&self.crowded) = true;
-        self.doorkeeper.notify_one();
+    pub fn call_the_evictor(&self) {
+        *lock(&self.out_of_threads) = true;
+        self.evictor.notify_one();
     }
 
-    /// Takes in a connection from `ip`, unless its neighbour has too many. `is_exempt`
+    /// Takes in a connection from `ip`, unless its address block has too many. `is_exempt`
     /// says that it is one of this very machine, or a trusted proxy.
     pub fn enter(
         self: &Arc<Self>,
@@ -87,11 +87,11 @@ impl Connections {
         ip: IpAddr,
         is_exempt: bool,
     ) -> Option<Place> {
-        let neighbour = Neighbour::of(ip).filter(|_| !is_exempt);
-        if let Some(neighbour) = neighbour {
-            let mut neighbours = lock(&self.neighbours);
-            let count = neighbours.entry(neighbour).or_insert(0);
-            if *count >= self.per_neighbour {
+        let block = AddressBlock::of(ip).filter(|_| !is_exempt);
+        if let Some(block) = block {
+            let mut blocks = lock(&self.blocks);
+            let count = blocks.entry(block).or_insert(0);
+            if *count >= self.per_block {
                 return None;
             }
             *count += 1;
@@ -106,26 +106,26 @@ impl Connections {
         Some(Place {
             connections: Arc::clone(self),
             slot,
-            neighbour,
+            block,
         })
     }
 
-    /// The doorkeeper: keeps a thread free for newcomers, for as long as the program lives.
+    /// The evictor: keeps a thread free for newcomers, for as long as the program lives.
     pub fn keep_a_thread_free(&self) {
         loop {
-            let mut crowded = lock(&self.crowded);
-            while !*crowded {
-                crowded = wait(&self.doorkeeper, crowded);
+            let mut out_of_threads = lock(&self.out_of_threads);
+            while !*out_of_threads {
+                out_of_threads = wait(&self.evictor, out_of_threads);
             }
-            *crowded = false;
-            drop(crowded);
-            while self.rosters.iter().any(Roster::is_exhausted) {
+            *out_of_threads = false;
+            drop(out_of_threads);
+            while self.acceptors.iter().any(Acceptors::is_exhausted) {
                 // Several at once: who comes in a crowd must not wait for one after the other.
                 self.evict_longest_waiting(Instant::now(), self.slots.len() / 8 + 1);
                 // It takes its thread a moment to come back; and where nobody has waited for long
                 // enough, somebody will have soon.
-                let crowded = lock(&self.crowded);
-                let pause = self.doorkeeper.wait_timeout(crowded, PATIENCE / 10);
+                let out_of_threads = lock(&self.out_of_threads);
+                let pause = self.evictor.wait_timeout(out_of_threads, PATIENCE / 10);
                 drop(pause.unwrap_or_else(PoisonError::into_inner));
             }
         }
@@ -159,7 +159,7 @@ impl Connections {
 pub struct Place {
     connections: Arc<Connections>,
     slot: usize,
-    neighbour: Option<Neighbour>,
+    block: Option<AddressBlock>,
 }
 
 impl Place {
@@ -193,12 +193,12 @@ impl Drop for Place {
     fn drop(&mut self) {
         *lock(&self.connections.slots[self.slot]) = None;
         lock(&self.connections.free).push(self.slot);
-        if let Some(neighbour) = self.neighbour {
-            let mut neighbours = lock(&self.connections.neighbours);
-            if let Some(count) = neighbours.get_mut(&neighbour) {
+        if let Some(block) = self.block {
+            let mut blocks = lock(&self.connections.blocks);
+            if let Some(count) = blocks.get_mut(&block) {
                 *count -= 1;
                 if *count == 0 {
-                    neighbours.remove(&neighbour);
+                    blocks.remove(&block);
                 }
             }
         }
@@ -215,75 +215,5 @@ fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::net::TcpListener;
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    /// The tracker's end and the client's.
-    fn pair() -> (Arc<TcpStream>, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (Arc::new(listener.accept().unwrap().0), client)
-    }
-
-    #[test]
-    fn a_neighbour_is_an_ipv4_address_or_an_ipv6_64_and_bounded() {
-        let connections = Arc::new(Connections::new(9, 1, 2));
-        let (stream, _client) = pair();
-        let enter = |address| connections.enter(&stream, ip(address), false);
-        let places = [enter("192.0.2.1"), enter("192.0.2.1")];
-        assert!(places.iter().all(Option::is_some));
-        assert!(enter("192.0.2.1").is_none(), "a third one");
-        assert!(enter("192.0.2.2").is_some(), "another address");
-        let places6 = [enter("2001:db8::1"), enter("2001:db8::ffff:2")];
-        assert!(places6.iter().all(Option::is_some));
-        assert!(enter("2001:db8::3").is_none(), "the same /64");
-        assert!(enter("2001:db8:0:1::1").is_some(), "another /64");
-        let own = connections.enter(&stream, ip("192.0.2.1"), true);
-        assert!(own.is_some(), "this machine's own address");
-        let local: Vec<_> = (5..9).map(|_| enter("127.0.0.1")).collect();
-        assert!(local.iter().all(Option::is_some), "not bounded");
-        drop(places);
-        assert!(enter("192.0.2.1").is_some(), "places were given back");
-        drop((places6, local));
-        assert!(lock(&connections.neighbours).is_empty());
-    }
-
-    #[test]
-    fn the_longest_waiting_goes_and_nobody_the_tracker_works_for() {
-        let connections = Arc::new(Connections::new(3, 1, 9));
-        let mut pairs: Vec<_> = (0..3).map(|_| pair()).collect();
-        let places: Vec<_> = pairs
-            .iter()
-            .map(|(stream, _)| connections.enter(stream, ip("::1"), false).unwrap())
-            .collect();
-        assert!(places[0].wait_ends(), "its request is here");
-        let later = Instant::now() + PATIENCE * 2;
-        connections.evict_longest_waiting(Instant::now(), 1);
-        connections.evict_longest_waiting(later, 1);
-        assert!(!places[1].wait_ends(), "waited for longest");
-        assert_eq!(pairs[1].1.read(&mut [0; 9]).unwrap(), 0);
-        assert!(places[2].wait_ends());
-        connections.evict_longest_waiting(later, 1);
-        assert!(places[0].wait_ends() && places[2].wait_ends());
-    }
-
-    #[test]
-    fn the_doorkeeper_frees_a_thread_when_the_last_is_taken() {
-        let connections = Arc::new(Connections::new(2, 1, 9));
-        let doorkeeper = Arc::clone(&connections);
-        std::thread::spawn(move || doorkeeper.keep_a_thread_free());
-        connections.thread_is_free(0);
-        let (stream, mut client) = pair();
-        let _place = connections.enter(&stream, ip("::1"), false).unwrap();
-        connections.thread_is_taken(0);
-        // Waits until the doorkeeper has shut it down.
-        assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
-        connections.thread_is_free(0);
-    }
-}
+#[path = "connections_tests.rs"]
+mod tests;

@@ -2,9 +2,9 @@
 //!
 //! On Linux a Unix socket with an abstract name, which works on a machine whose loopback is down
 //! (and costs the same). Elsewhere TCP on loopback, which every system has. What is
-//! said over it is in `link.rs`.
+//! said over it is in `upstream.rs`.
 
-pub use system::{Door, Kept, Stream};
+pub use system::{Kept, Stream, UpstreamListener};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -20,14 +20,14 @@ mod system {
 
     /// tiny_http, never dropped: it takes every Unix socket for a file that it has to remove, and
     /// panics over one that is none. What it holds beyond some hundred bytes is let go here; its
-    /// accepting thread has ended when its door was closed.
+    /// accepting thread has ended when its listener was closed.
     pub struct Kept(pub ManuallyDrop<Server>);
 
     impl Drop for Kept {
         fn drop(&mut self) {
             // Requests that nobody took hold connections, and so descriptors.
             while let Ok(Some(request)) = self.0.try_recv() {
-                crate::http::link::discard(request);
+                crate::gate::upstream::discard(request);
             }
         }
     }
@@ -39,15 +39,18 @@ mod system {
     }
 
     /// Where tiny_http listens.
-    pub struct Door(UnixListener);
+    pub struct UpstreamListener(UnixListener);
 
-    impl Door {
-        pub fn open() -> io::Result<(Door, Listener)> {
+    impl UpstreamListener {
+        pub fn open() -> io::Result<(UpstreamListener, Listener)> {
             // Its one property is that no other program has it.
-            let name = RandomState::new().hash_one("name of the door");
+            let name = RandomState::new().hash_one("name of the listener");
             let name = format!("mayfly-{}-{name:016x}", std::process::id());
             let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-            Ok((Door(listener.try_clone()?), Listener::Unix(listener)))
+            Ok((
+                UpstreamListener(listener.try_clone()?),
+                Listener::Unix(listener),
+            ))
         }
 
         pub fn connect(&self) -> io::Result<Stream> {
@@ -79,13 +82,16 @@ mod system {
     }
 
     /// Where tiny_http listens.
-    pub struct Door(TcpListener);
+    pub struct UpstreamListener(TcpListener);
 
-    impl Door {
-        pub fn open() -> io::Result<(Door, Listener)> {
+    impl UpstreamListener {
+        pub fn open() -> io::Result<(UpstreamListener, Listener)> {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-            let listener = crate::http::listen::without_delay(listener)?;
-            Ok((Door(listener.try_clone()?), Listener::Tcp(listener)))
+            let listener = crate::listen::without_delay(listener)?;
+            Ok((
+                UpstreamListener(listener.try_clone()?),
+                Listener::Tcp(listener),
+            ))
         }
 
         pub fn connect(&self) -> io::Result<Stream> {

@@ -1,6 +1,7 @@
 //! The state against literals, against statistics, and against a naive model of itself.
 
 use super::*;
+use crate::swarms::OneAddress;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,8 +10,8 @@ const LIFE: Duration = Duration::from_secs(432);
 
 const BOUNDS: Bounds = Bounds {
     peers: 100_000,
-    per_neighbour: 10_000,
-    per_neighbour_in_swarm: 5_000,
+    per_block: 10_000,
+    per_block_in_swarm: 5_000,
 };
 
 fn endpoint(text: &str, port: u16) -> Endpoint {
@@ -22,8 +23,8 @@ fn hash(n: u8) -> InfoHash {
     InfoHash([n; 20])
 }
 
-fn at(endpoint: Endpoint) -> Present {
-    Present {
+fn at(endpoint: Endpoint) -> Announced {
+    Announced {
         endpoint,
         peer_id: PeerId([endpoint.port as u8; 20]),
         is_seeder: false,
@@ -31,8 +32,8 @@ fn at(endpoint: Endpoint) -> Present {
     }
 }
 
-fn seeding(endpoint: Endpoint) -> Present {
-    Present {
+fn seeding(endpoint: Endpoint) -> Announced {
+    Announced {
         is_seeder: true,
         ..at(endpoint)
     }
@@ -57,7 +58,7 @@ fn secs(n: u64) -> Duration {
 }
 
 /// What of a `put` does not depend on where things lie.
-fn is_first(stored: Result<(Seat, bool), Full>) -> Result<bool, Full> {
+fn is_first(stored: Result<(Entry, bool), LimitReached>) -> Result<bool, LimitReached> {
     stored.map(|(_, is_first)| is_first)
 }
 
@@ -69,8 +70,8 @@ fn picked(
     now: Duration,
 ) -> Vec<Endpoint> {
     let mut peers = Vec::new();
-    if let Some(seat) = swarms.seat(hash(n), asker) {
-        swarms.pick(seat, selection, now, &mut peers);
+    if let Some(entry) = swarms.entry(hash(n), asker) {
+        swarms.pick(entry, selection, now, &mut peers);
     }
     peers.into_iter().map(|peer| peer.endpoint).collect()
 }
@@ -85,7 +86,7 @@ fn a_peer_is_its_address_and_port_not_its_peer_id() {
     let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let here = endpoint("192.0.2.1", 6881);
     assert_eq!(is_first(swarms.put(hash(1), &at(here), secs(0))), Ok(true));
-    let renamed = Present {
+    let renamed = Announced {
         peer_id: PeerId(*b"another peer id 2026"),
         ..at(here)
     };
@@ -104,8 +105,8 @@ fn a_peer_is_its_address_and_port_not_its_peer_id() {
         with_peer_ids: true,
         ..all(endpoint("192.0.2.1", 6882), 1)
     };
-    let seat = swarms.seat(hash(1), endpoint("192.0.2.1", 6882)).unwrap();
-    swarms.pick(seat, &selection, secs(1), &mut peers);
+    let entry = swarms.entry(hash(1), endpoint("192.0.2.1", 6882)).unwrap();
+    swarms.pick(entry, &selection, secs(1), &mut peers);
     assert_eq!(peers[0].peer_id, renamed.peer_id);
 }
 
@@ -136,7 +137,7 @@ fn dead_a_tenth_of_a_second_after_its_life_and_not_before() {
     assert_eq!(from_all(&mut swarms, 1, old, 9, 1_433), [new]);
     assert!(ended.is_empty());
     swarms.sweep(secs(9_000), 9, &mut ended);
-    let expected = Ended {
+    let expected = EndedSwarm {
         info_hash: hash(1),
         said_goodbye: false,
     };
@@ -177,8 +178,8 @@ fn swarms_with_one_address_are_found() {
     ] {
         for (port, address) in (1..).zip(addresses.split(' ')) {
             let kind = [at, seeding][usize::from(port % 2)];
-            let present = kind(endpoint(address, port));
-            swarms.put(hash(n), &present, secs(0)).unwrap();
+            let announced = kind(endpoint(address, port));
+            swarms.put(hash(n), &announced, secs(0)).unwrap();
         }
     }
     let expected = OneAddress {
@@ -193,8 +194,8 @@ fn swarms_with_one_address_are_found() {
 fn the_look_at_addresses_has_bounds() {
     let bounds = Bounds {
         peers: 100_000,
-        per_neighbour: 100_000,
-        per_neighbour_in_swarm: 100_000,
+        per_block: 100_000,
+        per_block_in_swarm: 100_000,
     };
     let mut swarms = Swarms::new(LIFE, bounds, 1);
     let put = |swarms: &mut Swarms, n: u16, port| {
@@ -272,19 +273,19 @@ fn a_sweep_does_no_more_than_it_is_told_and_the_dead_are_not_handed_out() {
 fn completed_counts_once_when_a_known_leecher_becomes_a_seeder() {
     let mut swarms = Swarms::new(LIFE, BOUNDS, 1);
     let (here, there) = (endpoint("192.0.2.1", 1), endpoint("192.0.2.2", 1));
-    let completed = |endpoint| Present {
+    let completed = |endpoint| Announced {
         completed: true,
         ..seeding(endpoint)
     };
-    let mut step = |present: Present| {
-        swarms.put(hash(1), &present, secs(1)).unwrap();
+    let mut step = |announced: Announced| {
+        swarms.put(hash(1), &announced, secs(1)).unwrap();
         let counts = swarms.counts(hash(1));
         (counts.seeders, counts.leechers, counts.downloaded)
     };
     assert_eq!(step(completed(here)), (1, 0, 0), "never seen as a leecher");
     assert_eq!(step(completed(here)), (1, 0, 0), "a seeder already");
     assert_eq!(step(at(there)), (1, 1, 0));
-    let says_so_too_early = Present {
+    let says_so_too_early = Announced {
         is_seeder: false,
         ..completed(there)
     };
@@ -320,8 +321,8 @@ fn own_family_first_then_the_other_under_one_cap() {
 fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
     let bounds = Bounds {
         peers: 10,
-        per_neighbour: 6,
-        per_neighbour_in_swarm: 3,
+        per_block: 6,
+        per_block_in_swarm: 3,
     };
     let mut swarms = Swarms::new(LIFE, bounds, 1);
     let crowd = |address: &str, port| at(endpoint(address, port));
@@ -334,16 +335,19 @@ fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
     }
     let mut put =
         |swarm, address, port| is_first(swarms.put(hash(swarm), &crowd(address, port), secs(1)));
-    assert_eq!(put(1, "192.0.2.1", 4), Err(Full::Neighbour));
-    assert_eq!(put(3, "192.0.2.1", 4), Err(Full::Neighbour));
+    assert_eq!(put(1, "192.0.2.1", 4), Err(LimitReached::AddressBlock));
+    assert_eq!(put(3, "192.0.2.1", 4), Err(LimitReached::AddressBlock));
     assert_eq!(put(1, "192.0.2.1", 3), Ok(false), "known");
-    assert_eq!(put(3, "2001:db8::1", 1), Ok(true), "another neighbour");
+    assert_eq!(put(3, "2001:db8::1", 1), Ok(true), "another block");
     assert_eq!(put(3, "2001:db8::2", 1), Ok(false));
     assert_eq!(put(3, "2001:db8::3", 1), Ok(false));
-    assert_eq!(put(3, "2001:db8::4", 1), Err(Full::NeighbourInSwarm));
+    assert_eq!(
+        put(3, "2001:db8::4", 1),
+        Err(LimitReached::AddressBlockInSwarm)
+    );
     assert_eq!(put(4, "127.0.0.1", 1), Ok(true), "the tenth");
-    assert_eq!(put(4, "127.0.0.1", 2), Err(Full::Store));
-    assert_eq!(put(5, "127.0.0.1", 2), Err(Full::Store));
+    assert_eq!(put(4, "127.0.0.1", 2), Err(LimitReached::Store));
+    assert_eq!(put(5, "127.0.0.1", 2), Err(LimitReached::Store));
     assert_eq!(
         swarms.by_info_hash.len(),
         4,
@@ -358,8 +362,8 @@ fn at_a_bound_newcomers_are_refused_and_the_known_are_not() {
 #[test]
 fn this_machine_is_not_bounded() {
     let bounds = Bounds {
-        per_neighbour: 1,
-        per_neighbour_in_swarm: 1,
+        per_block: 1,
+        per_block_in_swarm: 1,
         ..BOUNDS
     };
     let mut swarms = Swarms::new(LIFE, bounds, 1);
@@ -400,8 +404,8 @@ fn selection_is_uniform() {
     for port in 1..=100 {
         let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
         let peer = endpoint(ip, port);
-        let present = [at(peer), seeding(peer)][usize::from(port % 3 == 0)];
-        swarms.put(hash(1), &present, secs(0)).unwrap();
+        let announced = [at(peer), seeding(peer)][usize::from(port % 3 == 0)];
+        swarms.put(hash(1), &announced, secs(0)).unwrap();
     }
     let asker = endpoint("192.0.2.1", 50);
     for most in [1, 30, 60] {
@@ -529,11 +533,11 @@ impl Model {
             Some(as_ipv6) if ip.is_loopback() => as_ipv6,
             _ => ip.is_ipv6(),
         };
-        let is_visible = |ip: IpAddr| match Reach::of(ip) {
+        let is_visible = |ip: IpAddr| match Scope::of(ip) {
             _ if !s.both_families && as_ipv6(ip) != s.is_ipv6 => false,
-            Reach::Loopback => s.loopback,
-            Reach::Lan => s.lan,
-            Reach::Global => true,
+            Scope::Loopback => s.loopback,
+            Scope::Lan => s.lan,
+            Scope::Global => true,
         };
         self.peers
             .iter()
@@ -565,9 +569,9 @@ proptest! {
             swarms.sweep(now, usize::MAX, &mut Vec::new());
             match *step {
                 Step::Put { swarm, who: n, is_seeder, completed } => {
-                    let present = Present { is_seeder, completed, ..at(who(n)) };
+                    let announced = Announced { is_seeder, completed, ..at(who(n)) };
                     let was_there = swarms.by_info_hash.contains_key(&hash(swarm));
-                    prop_assert_eq!(is_first(swarms.put(hash(swarm), &present, now)), Ok(!was_there));
+                    prop_assert_eq!(is_first(swarms.put(hash(swarm), &announced, now)), Ok(!was_there));
                 }
                 Step::Leave { swarm, who: n } => {
                     swarms.remove(hash(swarm), who(n), None);

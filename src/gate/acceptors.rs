@@ -15,26 +15,29 @@ const LEAST_WAITING: usize = 8;
 
 /// The threads of one listener.
 #[derive(Default)]
-pub struct Roster {
+pub struct Acceptors {
     waiting: AtomicUsize,
     /// Changed under the lock only; read without it, to spare a system call for each newcomer.
     resting: AtomicUsize,
-    bed: Mutex<()>,
-    get_up: Condvar,
+    resting_lock: Mutex<()>,
+    wake: Condvar,
 }
 
-impl Roster {
+impl Acceptors {
     /// A thread is about to wait for a newcomer. It rests here first if enough others wait.
     pub fn thread_is_free(&self) {
         if self.waiting.load(SeqCst) >= MOST_WAITING {
-            let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut resting_lock = self
+                .resting_lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             self.resting.fetch_add(1, SeqCst);
             // Who takes a newcomer counts down `waiting` before it looks at `resting`, and this
             // counts up `resting` before it looks at `waiting`: one of them sees the other.
             while self.waiting.load(SeqCst) >= LEAST_WAITING {
-                bed = self
-                    .get_up
-                    .wait(bed)
+                resting_lock = self
+                    .wake
+                    .wait(resting_lock)
                     .unwrap_or_else(PoisonError::into_inner);
             }
             self.resting.fetch_sub(1, SeqCst);
@@ -48,8 +51,12 @@ impl Roster {
         let resting = self.resting.load(SeqCst);
         if left < LEAST_WAITING && resting > 0 {
             // With the lock, or the thread might be between its look and its rest.
-            drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
-            self.get_up.notify_one();
+            drop(
+                self.resting_lock
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+            self.wake.notify_one();
         }
         left > 0 || resting > 0
     }
@@ -61,43 +68,5 @@ impl Roster {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{Arc, mpsc};
-
-    #[test]
-    fn few_wait_and_the_others_get_up_when_those_are_taken() {
-        let roster = Arc::new(Roster::default());
-        let (up, is_up) = mpsc::channel();
-        for _ in 0..100 {
-            let (roster, up) = (Arc::clone(&roster), up.clone());
-            std::thread::spawn(move || {
-                roster.thread_is_free();
-                up.send(()).unwrap();
-            });
-        }
-        // Whoever waits is taken; in the end all have been, though most rested.
-        for taken in 1..=100 {
-            is_up.recv().unwrap();
-            assert_eq!(roster.thread_is_taken(), !roster.is_exhausted(), "{taken}");
-        }
-        assert!(roster.is_exhausted());
-    }
-
-    #[test]
-    fn no_more_than_so_many_wait() {
-        let roster = Arc::new(Roster::default());
-        (0..MOST_WAITING).for_each(|_| roster.thread_is_free());
-        let other = Arc::clone(&roster);
-        let (up, is_up) = mpsc::channel();
-        std::thread::spawn(move || {
-            other.thread_is_free();
-            up.send(()).unwrap();
-        });
-        for _ in LEAST_WAITING..=MOST_WAITING {
-            assert!(is_up.try_recv().is_err(), "it rests");
-            assert!(roster.thread_is_taken());
-        }
-        is_up.recv().unwrap();
-    }
-}
+#[path = "acceptors_tests.rs"]
+mod tests;

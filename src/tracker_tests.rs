@@ -16,8 +16,8 @@ fn tracker_with(resolve: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -
         numwant: 30,
         bounds: Bounds {
             peers: 1_000_000,
-            per_neighbour: 20_000,
-            per_neighbour_in_swarm: 200,
+            per_block: 20_000,
+            per_block_in_swarm: 200,
         },
     };
     Tracker::with_names(settings, Names::new(resolve))
@@ -415,7 +415,7 @@ fn first_peers_and_ended_swarms_are_told() {
     let first = from("203.0.113.1", "198.51.100.1", 1);
     assert!(ask_at(&tracker, &first, 0).is_first_peer);
     assert!(!ask_at(&tracker, &first, 0).is_first_peer);
-    let ended = |said_goodbye| crate::announce::Ended {
+    let ended = |said_goodbye| crate::announce::EndedSwarm {
         info_hash: first.info_hash,
         said_goodbye,
     };
@@ -451,7 +451,7 @@ fn a_panic_under_the_lock_does_not_silence_the_tracker() {
 }
 
 #[test]
-fn who_only_looks_buries_too() {
+fn who_only_looks_sweeps_too() {
     let tracker = tracker();
     ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
     assert_eq!(tracker.totals().count(false), 1);

@@ -1,0 +1,237 @@
+//! Tests of `gate/head.rs`.
+
+use super::*;
+use proptest::prelude::*;
+
+fn read(head: &str) -> Result<(String, Option<String>, bool), HttpRefusal> {
+    assert_eq!(end(head.as_bytes(), 0), Some(head.len()), "{head:?}");
+    parse(head.as_bytes()).map(|parsed| {
+        let text = |range: Range<usize>| head[range].to_owned();
+        (
+            text(parsed.target),
+            parsed.host.map(text),
+            parsed.keep_alive,
+        )
+    })
+}
+
+macro_rules! passes {
+    ($name:ident, $head:expr, $target:expr, $host:expr, $keep_alive:expr) => {
+        #[test]
+        fn $name() {
+            let host: Option<&str> = $host;
+            let expected = ($target.to_owned(), host.map(str::to_owned), $keep_alive);
+            assert_eq!(read($head), Ok(expected));
+        }
+    };
+}
+
+macro_rules! fails {
+    ($name:ident, $head:expr, $refused:expr) => {
+        #[test]
+        fn $name() {
+            assert_eq!(read($head), Err($refused));
+        }
+    };
+}
+
+passes!(plain, "GET /a?b=c HTTP/1.1\r\n\r\n", "/a?b=c", None, true);
+passes!(
+    a_host,
+    "GET / HTTP/1.1\r\nHost:  box.lan:9000 \r\n\r\n",
+    "/",
+    Some("box.lan:9000"),
+    true
+);
+passes!(
+    an_ipv6_host,
+    "GET / HTTP/1.1\nhOST:[::1]:9\n\n",
+    "/",
+    Some("[::1]:9"),
+    true
+);
+passes!(
+    a_host_that_is_none,
+    "GET / HTTP/1.1\r\nHost: <b>\r\n\r\n",
+    "/",
+    None,
+    true
+);
+passes!(
+    close,
+    "GET / HTTP/1.1\r\nConnection: TE, Close\r\n\r\n",
+    "/",
+    None,
+    false
+);
+passes!(http_1_0_closes, "GET / HTTP/1.0\r\n\r\n", "/", None, false);
+passes!(
+    http_1_0_kept,
+    "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+    "/",
+    None,
+    true
+);
+passes!(
+    a_space_in_the_target,
+    "GET /a?b= c HTTP/1.1\r\n\r\n",
+    "/a?b= c",
+    None,
+    true
+);
+passes!(
+    the_whole_url,
+    "GET http://box.lan:9000/a?b=c HTTP/1.1\r\n\r\n",
+    "/a?b=c",
+    None,
+    true
+);
+passes!(
+    no_body_said_aloud,
+    "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "/",
+    None,
+    true
+);
+
+fails!(post, "POST / HTTP/1.1\r\n\r\n", NOT_A_GET);
+fails!(options, "OPTIONS * HTTP/1.1\r\n\r\n", NOT_A_GET);
+fails!(http_2, "GET / HTTP/2.0\r\n\r\n", BAD_VERSION);
+fails!(http_3, "GET / HTTP/3.0\r\n\r\n", BAD_VERSION);
+fails!(h2_preface, "PRI * HTTP/2.0\r\n\r\n", BAD_VERSION);
+fails!(http_0_9, "GET /\r\n\r\n", BAD_LINE);
+fails!(no_target, "GET HTTP/1.1\r\n\r\n", BAD_LINE);
+fails!(no_path, "GET x HTTP/1.1\r\n\r\n", BAD_LINE);
+fails!(
+    a_url_without_path,
+    "GET http://x HTTP/1.1\r\n\r\n",
+    BAD_LINE
+);
+fails!(lower_case_method, "Get / HTTP/1.1\r\n\r\n", BAD_LINE);
+fails!(
+    a_body,
+    "GET / HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n",
+    BODY
+);
+fails!(
+    two_lengths,
+    "GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+    BODY
+);
+fails!(
+    a_length_of_nothing,
+    "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+    BODY
+);
+fails!(
+    a_chunked_body,
+    "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    BODY
+);
+fails!(
+    expect,
+    "GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+    EXPECT
+);
+fails!(no_colon, "GET / HTTP/1.1\r\nHost\r\n\r\n", BAD_HEADER);
+fails!(no_name, "GET / HTTP/1.1\r\n: x\r\n\r\n", BAD_HEADER);
+fails!(
+    a_folded_header,
+    "GET / HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n",
+    BAD_HEADER
+);
+fails!(
+    a_space_before_the_colon,
+    "GET / HTTP/1.1\r\nContent-Length : 5\r\n\r\n",
+    BAD_HEADER
+);
+fails!(
+    two_hosts,
+    "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    BAD_HEADER
+);
+fails!(tls, "\u{16}\u{3}\u{1}\n\n", NOT_HTTP);
+
+#[test]
+fn a_proxy_is_noticed() {
+    for (header, is_forwarded) in [
+        ("X-Forwarded-For: 203.0.113.7", true),
+        ("forwarded: for=203.0.113.7", true),
+        ("X-Real-IP: 203.0.113.7", true),
+        ("Via: 1.1 proxy", true),
+        ("Accept: */*", false),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+        assert_eq!(parse(head.as_bytes()).unwrap().is_forwarded, is_forwarded);
+    }
+}
+
+/// A head of 8,000 bytes, and behind it another request: one that comes with the last piece
+/// once counted towards the first one's length.
+#[test]
+fn what_follows_a_request_does_not_make_it_too_long() {
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(8_000));
+    let both = [long.as_bytes(), &[b'b'; LONGEST]].concat();
+    let (head, length) = next(&mut both.clone(), 0).unwrap().unwrap();
+    assert_eq!((head.target, length), (4..8_005, long.len()));
+    let mut in_two = both[..6_000].to_vec();
+    assert_eq!(next(&mut in_two, 0), Ok(None));
+    in_two.extend_from_slice(&both[6_000..]);
+    assert!(next(&mut in_two, 6_000).unwrap().is_some());
+    let mut without_end = vec![b'A'; LONGEST + 1];
+    assert_eq!(next(&mut without_end, LONGEST), Err(TOO_LONG));
+}
+
+#[test]
+fn a_browser_is_noticed() {
+    let chromium = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (header, is_browser) in [
+        (chromium, true),
+        ("accept:text/html", true),
+        ("Accept: */*", false),
+        ("Accept: text/plain", false),
+        ("Accept:", false),
+        ("User-Agent: text/html", false),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+        assert_eq!(parse(head.as_bytes()).unwrap().is_browser, is_browser);
+    }
+}
+
+#[test]
+fn the_beginning_tells_early() {
+    assert_eq!(check_beginning(b""), Ok(()));
+    assert_eq!(check_beginning(b"GET"), Ok(()));
+    assert_eq!(check_beginning(b"\x16\x03"), Err(NOT_HTTP));
+    assert_eq!(check_beginning(b"\x13BitTorrent protocol"), Err(NOT_HTTP));
+    assert_eq!(check_beginning(&[b'A'; LONGEST]), Ok(()));
+    assert_eq!(check_beginning(&[b'A'; LONGEST + 1]), Err(TOO_LONG));
+}
+
+#[test]
+fn a_target_of_any_bytes_becomes_printable_and_decodes_to_the_same() {
+    let all: Vec<u8> = (0..=255).filter(|&byte| byte != b'%').collect();
+    let mut out = Vec::new();
+    write_target(&all, &mut out);
+    assert!(out.iter().all(u8::is_ascii_graphic));
+    assert_eq!(&crate::http::query::decode(&out)[..], &all[..]);
+}
+
+proptest! {
+    #[test]
+    fn anything_is_read_or_refused(mut head in "(GET|HEAD|[A-Z]{1,4}) [ -~\r\n]{0,200}") {
+        head.push_str("\r\n\r\n");
+        let end = end(head.as_bytes(), 0).unwrap();
+        if let Ok(parsed) = parse(&head.as_bytes()[..end]) {
+            prop_assert!(head[parsed.target].starts_with('/'));
+        }
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_head_is_cut(head in "[a\r\n]{0,20}", cut in 0..20_usize) {
+        let cut = cut.min(head.len());
+        let whole = end(head.as_bytes(), 0);
+        let in_parts = end(&head.as_bytes()[..cut], 0).or(end(head.as_bytes(), cut));
+        prop_assert_eq!(whole, in_parts);
+    }
+}

@@ -1,0 +1,39 @@
+//! How many connections, and how much time: the gate's bounds, as values. What happens at one is
+//! in `client.rs` and `connections.rs`.
+
+use std::time::Duration;
+
+/// The gate's bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Threads, and so connections, in all.
+    pub threads: usize,
+    /// Kept connections to tiny_http.
+    pub upstreams: usize,
+    /// For a request's head, from its first byte or the connection's begin to its last byte.
+    pub head_time: Duration,
+    /// For a client to take an answer, in all.
+    pub answer_time: Duration,
+    /// Between an answer and the next request on a kept connection.
+    pub idle_time: Duration,
+}
+
+impl Limits {
+    /// What suits the number of descriptors that the process may have: `None` where that is not
+    /// known, or not bounded.
+    pub fn for_descriptors(descriptors: Option<usize>) -> Limits {
+        let descriptors = descriptors.unwrap_or(usize::MAX);
+        // A connection to tiny_http takes three: our end, and tiny_http's twice.
+        let upstreams = (descriptors / 12).clamp(2, 32);
+        // For standard streams, listeners, UDP sockets, the log, a name being resolved.
+        let reserve = 3 * upstreams + 24;
+        let threads = descriptors.saturating_sub(reserve).clamp(4, 128);
+        Limits {
+            threads,
+            upstreams,
+            head_time: Duration::from_secs(5),
+            answer_time: Duration::from_secs(5),
+            idle_time: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The gate: a reverse proxy between the network and tiny_http, in the same process.
+//!
+//! tiny_http must not face the network itself: `dont_readme.txt` has the list of what brings it
+//! down. The gate accepts connections, reads each request's head within bounds of size and time,
+//! hands a clean request to tiny_http over kept connections, and writes the answer. What the
+//! answer says is for the handler that it is given; nothing here knows of trackers, and nothing is
+//! imported from `http/`. In the order in which a request meets them:
+
+pub mod serve;
+
+pub mod limits;
+
+mod acceptors;
+
+mod connections;
+
+mod client;
+
+mod timed;
+
+pub mod head;
+
+pub mod trusted;
+
+pub mod forwarded;
+
+pub mod visitor;
+
+mod upstream;
+
+mod upstream_socket;

@@ -1,0 +1,266 @@
+//! The gate's threads: each accepts a connection, reads a request's head, hands a clean one to
+//! tiny_http over a kept connection, and writes an answer to the client whose it is.
+//!
+//! What passes between a client and the gate is in `client.rs`; who gets a thread when there are
+//! too few is `connections.rs`'s; what the answer says is the handler's.
+
+use super::client::Client;
+use super::connections::Connections;
+use super::head::{self, HttpRefusal};
+use super::limits::Limits;
+use super::trusted::Trusted;
+use super::upstream::Upstreams;
+use crate::address;
+use crate::http::server::Server;
+use crate::log::{About, Log};
+use crate::threads;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Stack of a gate thread. A head is at most 8 KiB, and lies on the heap.
+const STACK: usize = 128 * 1024;
+/// How often the log says that connections were turned away.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
+/// second figure, since all threads meet the same.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
+
+/// What the gate's threads share.
+struct Gate {
+    limits: Limits,
+    /// Most connections from one IPv4 address or one /64 of IPv6.
+    per_block: usize,
+    /// Proxies, whose connections are many clients'.
+    trusted: Trusted,
+    upstreams: Upstreams<Client>,
+    server: Server,
+    connections: Arc<Connections>,
+    turned_away: Mutex<TurnedAway>,
+    log: Log,
+}
+
+/// Connections that were one too many, and when the log was last told.
+#[derive(Default)]
+struct TurnedAway {
+    count: u64,
+    told: Option<Instant>,
+}
+
+/// Opens the gate: from now on `server` answers what arrives at `listeners`. Returns when the
+/// threads run.
+pub fn open(
+    listeners: Vec<TcpListener>,
+    server: Server,
+    limits: Limits,
+    trusted: Trusted,
+    log: Log,
+) -> io::Result<()> {
+    // Every listener needs one, however few there may be.
+    let threads = limits.threads.max(listeners.len());
+    // Half of what one listener has, so that nobody takes all of it.
+    let per_block = (threads / listeners.len() / 2).max(2);
+    let gate = Arc::new(Gate {
+        limits,
+        per_block,
+        trusted,
+        upstreams: Upstreams::open(limits.upstreams, log.clone())?,
+        server,
+        connections: Arc::new(Connections::new(threads, listeners.len(), per_block)),
+        turned_away: Mutex::default(),
+        log,
+    });
+    // First, since without it the others are of no use, and they may take the last threads.
+    let evictor = Arc::clone(&gate);
+    let work = Box::new(move || evictor.connections.keep_a_thread_free());
+    threads::start("evictor", STACK, work)?;
+    let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
+    let mut started = vec![0; listeners.len()];
+    for index in (0..listeners.len()).cycle().take(threads) {
+        let listener = Arc::clone(&listeners[index]);
+        let shared = Arc::clone(&gate);
+        let work = Box::new(move || shared.serve(&listener, index));
+        match threads::start("gate", STACK, work) {
+            Ok(_) => started[index] += 1,
+            Err(error) if started.contains(&0) => return Err(error),
+            Err(error) => {
+                let count: usize = started.iter().sum();
+                gate.log.line(
+                    About::Always,
+                    format_args!("the system allows no more than {count} connections: {error}"),
+                );
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a thread keeps from one connection to the next.
+#[derive(Default)]
+struct Buffers {
+    /// Bytes of the client, from the beginning of a request.
+    received: Vec<u8>,
+    /// The clean head.
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Gate {
+    /// A thread of the gate, which accepts for the listener `index`.
+    fn serve(&self, listener: &TcpListener, index: usize) {
+        let mut buffers = Buffers::default();
+        let mut pause = ACCEPT_PAUSE.0;
+        loop {
+            self.connections.thread_is_free(index);
+            let accepted = listener.accept();
+            self.connections.thread_is_taken(index);
+            match accepted {
+                Ok((stream, from)) => {
+                    pause = ACCEPT_PAUSE.0;
+                    // Its request is most likely a moment behind it: let it come, instead of going
+                    // to sleep over the first read.
+                    thread::yield_now();
+                    let met = AssertUnwindSafe(|| self.meet(stream, from, index, &mut buffers));
+                    if catch_unwind(met).is_err() {
+                        let text = "a connection met an error of the tracker's own";
+                        self.log.line(About::Always, format_args!("{text}"));
+                    }
+                }
+                // The client has left again before it was its turn; the second is what Windows
+                // calls it.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionAborted
+                            | ErrorKind::ConnectionReset
+                            | ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    // An error stays with the listener for as long as its cause does: make room,
+                    // and do not spin.
+                    let text = format_args!("a client could not be let in: {error}");
+                    self.log.line(About::Trouble, text);
+                    self.connections.evict_longest_waiting(Instant::now(), 1);
+                    thread::sleep(pause);
+                    pause = ACCEPT_PAUSE.1.min(pause * 2);
+                }
+            }
+        }
+    }
+
+    /// Lets a client in, and answers requests until some client has come to its end.
+    fn meet(&self, stream: TcpStream, from: SocketAddr, listener: usize, buffers: &mut Buffers) {
+        let remote = address::canonical(from.ip());
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let local = SocketAddr::new(address::canonical(local.ip()), local.port());
+        let is_exempt = remote == local.ip() || self.trusted.contains(remote);
+        let stream = Arc::new(stream);
+        let Some(place) = self.connections.enter(&stream, remote, is_exempt) else {
+            self.server.counters.connections.turned_away.add();
+            self.tell_of_turned_away(remote);
+            return;
+        };
+        let _open = self.server.counters.connections.open();
+        let received = std::mem::take(&mut buffers.received);
+        let ends = (local, remote);
+        let mut client = Client::new(stream, place, ends, received);
+        while let Some(next) = self.exchange(client, listener, buffers) {
+            client = next;
+        }
+    }
+
+    /// Reads a request of one client and answers one, most likely of another (see
+    /// `upstream.rs`), in a thread of this listener. Returns the latter client if it goes on.
+    fn exchange(
+        &self,
+        mut client: Client,
+        listener: usize,
+        buffers: &mut Buffers,
+    ) -> Option<Client> {
+        match client.read_request(&self.limits, &self.trusted, &mut buffers.request) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.end(client, buffers);
+                return None;
+            }
+            Err(refused) => {
+                self.refuse(client, refused, buffers);
+                return None;
+            }
+        }
+        let (mut client, exchanged) = self.upstreams.exchange(
+            &mut buffers.request,
+            client.is_head(),
+            client,
+            &mut buffers.answer,
+            &mut |request, client| self.server.serve(request, client.visitor()),
+        );
+        let Ok(answer) = exchanged else {
+            self.refuse(client, head::BUSY, buffers);
+            return None;
+        };
+        // While newcomers wait for a thread, nobody keeps one for another request: a thread of
+        // their listener, whichever this client came by.
+        let is_out_of_threads = self.connections.is_out_of_threads(listener);
+        let limits = &self.limits;
+        if client.write_answer(&mut buffers.answer, answer.head, !is_out_of_threads, limits) {
+            return Some(client);
+        }
+        self.end(client, buffers);
+        None
+    }
+
+    fn end(&self, client: Client, buffers: &mut Buffers) {
+        if client.was_evicted() {
+            self.server.counters.connections.evicted.add();
+        }
+        buffers.received = client.end();
+    }
+
+    fn refuse(&self, mut client: Client, refused: HttpRefusal, buffers: &mut Buffers) {
+        self.server.counters.refuse(refused.reason);
+        let remote = client.remote();
+        self.log.line(
+            About::Trouble,
+            format_args!("refused {remote}: {} ({})", refused.text, refused.fault()),
+        );
+        // Whether that reaches it is the client's business.
+        let _ = client.refuse(refused, &mut buffers.answer);
+        self.end(client, buffers);
+    }
+
+    /// A line at most every so often: who opens too many connections opens very many.
+    fn tell_of_turned_away(&self, source: IpAddr) {
+        let mut turned_away = self
+            .turned_away
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        turned_away.count += 1;
+        let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if is_time {
+            let most = self.per_block;
+            self.log.line(
+                About::Trouble,
+                format_args!(
+                    "turned away {source}, which has {most} connections open already \
+                     ({} turned away since the last such line)",
+                    turned_away.count
+                ),
+            );
+            *turned_away = TurnedAway {
+                count: 0,
+                told: Some(Instant::now()),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -1,0 +1,28 @@
+//! Tests of `swarms/members.rs`.
+
+use super::*;
+
+#[test]
+fn packed_and_unpacked_are_the_same_in_both_families() {
+    for text in ["192.0.2.7", "2001:db8::7", "::1"] {
+        let ip: IpAddr = text.parse().unwrap();
+        let mut members = Members::new(ip.is_ipv6());
+        let member = |n: u16| {
+            let port = 1000 + n;
+            (Endpoint { ip, port }, 0x0102_0304 + u32::from(n))
+        };
+        for (endpoint, slot) in (0..9).map(member) {
+            members.push(endpoint, slot);
+        }
+        assert_eq!(members.swap_remove(2), Some(member(8).1), "it moved");
+        assert_eq!(members.swap_remove(7), None, "it was the last");
+        let places = 0..members.len();
+        let found = places.map(|place| (members.endpoint(place), members.slot(place)));
+        assert!(found.eq([0, 1, 8, 3, 4, 5, 6].map(member)));
+    }
+}
+
+#[test]
+fn an_endpoint_is_as_small_as_can_be() {
+    assert_eq!((size_of::<Packed<4>>(), size_of::<Packed<16>>()), (6, 18));
+}
