@@ -195,13 +195,10 @@ fn head_has_the_headers_of_get_and_no_body() {
         for version in ["1.1\r\nHost: x", "1.0\r\nConnection: keep-alive"] {
             let mut ask = |method: &str| {
                 connection.send(format!("{method} {target} HTTP/{version}\r\n\r\n").as_bytes());
-                let mut answer = match method {
+                match method {
                     "HEAD" => connection.answer_without_body(),
                     _ => connection.answer(),
-                };
-                // The second may have changed.
-                answer.headers.retain(|(name, _)| name != "Date");
-                answer
+                }
             };
             let with_body = ask("GET");
             let without = ask("HEAD");
