@@ -13,6 +13,7 @@ use crate::support::http::{
     Connection, ORDINARY, PATIENCE, announce, ask, assert_answers_within_a_second, get, ipv4, send,
 };
 use crate::support::tracker::Tracker;
+use crate::support::vitals::found_in_time;
 use crate::support::{Process, TempDir};
 
 /// The info_hash that `ask` announces, as the log shows it.
@@ -28,18 +29,10 @@ fn expect(tracker: &Tracker, words: &[&str]) -> String {
     }
 }
 
-/// Looks until there is something; panics when that takes too long. For what has no event that
-/// could be waited for: files, and what the system knows of another process.
+/// What `look` finds in time.
 #[track_caller]
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what}: not in time");
-        thread::sleep(Duration::from_millis(5));
-    }
+fn found<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    found_in_time(look).unwrap_or_else(|| panic!("{what}: not in time"))
 }
 
 #[test]
@@ -172,7 +165,7 @@ fn the_log_can_be_followed_live_in_a_file() {
     command.stdout(File::create(&path).expect("a new file"));
     let _tracker = Process::spawn("tracker", &mut command);
     let line_with = |words: &str| {
-        eventually(words, || {
+        found(words, || {
             // Whole lines only, as a program that follows the file would take them.
             let text = std::fs::read_to_string(&path).expect("UTF-8");
             let (whole, _) = text.rsplit_once('\n')?;
@@ -251,7 +244,7 @@ fn silent(number: u32, launch: impl FnOnce(&str) -> Command) -> (Unread, SocketA
     // A process id has 22 bits at most.
     let ip = Ipv4Addr::from_bits(0x7f00_0000 | std::process::id() << 2 | number);
     let tracker = Unread(launch(&ip.to_string()).spawn().expect("it starts"));
-    let port = eventually("listening", || {
+    let port = found("listening", || {
         let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
         sockets.lines().find_map(|line| {
             // Its number, local address, remote address, state; 0A is listening.
@@ -338,7 +331,7 @@ fn a_flood_of_announces_is_bounded_in_the_log_and_what_is_left_out_is_counted() 
 
     let written = |lines: &[String]| lines.iter().filter(|l| l.contains("announce of")).count();
     // The count comes some seconds later, and in two parts if the flood took longer than that.
-    eventually("every announce written or counted", || {
+    found("every announce written or counted", || {
         let lines = tracker.lines();
         let counted: usize = lines.iter().filter_map(|line| left_out(line)).sum();
         let all = written(&lines) + counted;

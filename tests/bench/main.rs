@@ -34,6 +34,8 @@
 mod contenders;
 mod http;
 mod program;
+#[path = "../support/random.rs"]
+mod random;
 mod state;
 mod udp;
 

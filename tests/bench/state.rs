@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use mayfly::announce::{Announce, Event, InfoHash, PeerId, Reply};
 use mayfly::tracker::{Settings, Tracker};
 
+use crate::random::Random;
+
 const MILLION: u32 = 1_000_000;
 const INTERVAL: Duration = Duration::from_secs(240);
 /// Announces measured in one go, so that the clock's own cost does not count.
@@ -55,16 +57,11 @@ pub fn measure_memory() {
 fn cost(peers: u32, torrents: u32) -> f64 {
     let tracker = filled(peers, torrents);
     let mut reply = Reply::default();
-    let mut random = 1_u32;
+    let mut random = Random(1);
     let mut batches: Vec<f64> = (0..BATCHES)
         .map(|_| {
             let announces: Vec<_> = (0..BATCH)
-                .map(|_| {
-                    random ^= random << 13;
-                    random ^= random >> 17;
-                    random ^= random << 5;
-                    announce(random % peers, torrents)
-                })
+                .map(|_| announce(random.below(peers as usize) as u32, torrents))
                 .collect();
             let begin = Instant::now();
             for announce in &announces {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::contenders::{FIRST_PORT, PORTS, TORRENTS, info_hash};
+use crate::random::Random;
 
 /// Bytes of an answer with 30 peers.
 pub const FULL_ANSWER: usize = 20 + 30 * 6;
@@ -33,7 +34,7 @@ pub fn answers_per_second(to: SocketAddr, time: Duration) -> f64 {
 struct Client {
     socket: UdpSocket,
     packet: [u8; 98],
-    random: u32,
+    random: Random,
 }
 
 impl Client {
@@ -56,16 +57,8 @@ impl Client {
         Client {
             socket,
             packet,
-            random: seed.wrapping_mul(0x9e37_79b9) | 1,
+            random: Random(u64::from(seed) + 1),
         }
-    }
-
-    /// Xorshift: the load is the same in every run.
-    fn random(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 17;
-        self.random ^= self.random << 5;
-        self.random
     }
 
     fn announce_for(&mut self, time: Duration) -> u64 {
@@ -76,9 +69,9 @@ impl Client {
         while begin.elapsed() < time {
             for (i, slot) in sent.iter_mut().enumerate() {
                 // The low bits find the slot, the others tell old answers from new.
-                let transaction = self.random() & !(WINDOW as u32 - 1) | i as u32;
-                let torrent = self.random() % TORRENTS;
-                let port = FIRST_PORT + self.random() % PORTS;
+                let transaction = self.random.number() as u32 & !(WINDOW as u32 - 1) | i as u32;
+                let torrent = self.random.below(TORRENTS as usize) as u32;
+                let port = FIRST_PORT + self.random.below(PORTS as usize) as u32;
                 self.packet[12..16].copy_from_slice(&transaction.to_be_bytes());
                 self.packet[16..36].copy_from_slice(&info_hash(torrent));
                 self.packet[96..].copy_from_slice(&(port as u16).to_be_bytes());

@@ -10,6 +10,7 @@
 pub mod browser;
 pub mod clients;
 pub mod http;
+pub mod mutated;
 pub mod netns;
 pub mod random;
 pub mod role;

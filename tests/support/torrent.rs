@@ -5,6 +5,8 @@ use std::path::Path;
 
 use sha1::{Digest, Sha1};
 
+use super::random::Random;
+
 /// A single file of data. Everybody who shares it may announce elsewhere, so the announce URLs are
 /// not part of it: they do not enter the info hash.
 pub struct Torrent {
@@ -51,15 +53,12 @@ impl Torrent {
     }
 }
 
-/// Marsaglia's xorshift64: enough for data that no two pieces of are equal.
+/// Data that no two pieces of are equal.
 fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
+    let mut random = Random(seed);
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
+        bytes.extend(random.number().to_le_bytes());
     }
     bytes.truncate(length);
     bytes

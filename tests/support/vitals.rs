@@ -39,18 +39,21 @@ impl Vitals {
     }
 }
 
-/// Whether this becomes true in a time that is ample. It is looked at again and again.
+/// Whether this becomes true in a time that is ample.
 pub fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    found_in_time(|| is_so().then_some(())).is_some()
+}
+
+/// Looks again and again until there is something, for a time that is ample.
+pub fn found_in_time<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     // tiny_http's spare threads alone live for 5 seconds after they were needed.
     let deadline = Instant::now() + 3 * PATIENCE;
     loop {
-        if is_so() {
-            return true;
+        let found = look();
+        if found.is_some() || Instant::now() > deadline {
+            return found;
         }
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
