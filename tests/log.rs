@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::http::{
     Connection, ORDINARY, PATIENCE, announce, ask, assert_answers_within_a_second, get, ipv4, send,
