@@ -6,9 +6,13 @@ pub mod run;
 
 pub mod options;
 
+pub mod start_lines;
+
 pub mod listen;
 
 pub mod threads;
+
+pub mod ulimits;
 
 pub mod own_addresses;
 

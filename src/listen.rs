@@ -1,45 +1,148 @@
-//! Opening the public TCP listeners, on the same terms on every platform.
+//! Opening the public sockets, TCP and UDP, on the same terms on every platform; and saying why
+//! not, in a line for a person. What is done with them is for the gate and for `udp/`.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-/// How often a free port is tried when port 0 was asked for and there is more than one address:
-/// what one address has free may be taken on another.
+/// How often a free port is tried when port 0 was asked for: what is free for one address, or for
+/// TCP, may be taken for another.
 const TRIES: usize = 20;
 
-/// The address that could not be listened on, and why.
+/// The public sockets, all of one port.
 #[derive(Debug)]
-pub struct Failed {
-    /// With the port that was asked for.
-    pub address: SocketAddr,
-    /// The system's reason.
-    pub error: io::Error,
+pub struct Sockets {
+    /// At least one.
+    pub tcp: Vec<TcpListener>,
+    /// At the same addresses; none if UDP is not wanted, or not to be had.
+    pub udp: Vec<UdpSocket>,
+    /// Why UDP is not to be had, though it is wanted.
+    pub udp_refused: Option<String>,
+    /// The port that they really have.
+    pub port: u16,
+    /// The addresses that are listened on; none means all. Where IPv6's wildcard takes IPv4 too,
+    /// that of IPv4 is here with it.
+    pub bind: Vec<IpAddr>,
 }
 
-/// Listens on `port` of each of `addresses`, which are distinct, or of every address this machine
-/// has if there are none. With port 0 all get the same free one.
-pub fn open(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed> {
+/// Listens on `port` of each of `bind`, which are distinct, or of every address this machine has
+/// if there are none: over TCP, and UDP if it is wanted. With port 0 all get the same free one.
+/// The error is one line for a person.
+pub fn open(bind: &[IpAddr], port: u16, udp: bool) -> Result<Sockets, String> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let opened = match addresses {
-            [] => open_all(port),
-            _ => open_these(addresses, port),
-        };
-        match opened {
-            Err(failed)
-                if port == 0
-                    && failed.address.port() != 0
-                    && failed.error.kind() == ErrorKind::AddrInUse
-                    && tries < TRIES => {}
-            _ => return opened,
+        let sockets = open_once(bind, port, udp);
+        // Of a port that is free for TCP, UDP may be taken: then another may do.
+        let is_whole = sockets.as_ref().is_ok_and(|s| s.udp_refused.is_none());
+        if is_whole || port != 0 || tries >= TRIES {
+            return sockets;
         }
     }
 }
 
+fn open_once(bind: &[IpAddr], port: u16, udp: bool) -> Result<Sockets, String> {
+    let tcp = open_tcp(bind, port).map_err(explain)?;
+    let addresses: io::Result<Vec<_>> = tcp.iter().map(TcpListener::local_addr).collect();
+    let addresses = addresses.map_err(|error| format!("the tracker could not start: {error}"))?;
+    // There is at least one.
+    let port = addresses[0].port();
+    let opened = match udp {
+        true => addresses.iter().map(UdpSocket::bind).collect(),
+        false => Ok(Vec::new()),
+    };
+    let (udp, udp_refused) = match opened {
+        Ok(sockets) => (sockets, None),
+        Err(error) => (Vec::new(), Some(explain_udp(port, &error))),
+    };
+    Ok(Sockets {
+        bind: listened_on(bind, &tcp[0], port),
+        tcp,
+        udp,
+        udp_refused,
+        port,
+    })
+}
+
+/// The addresses that are listened on, if these were asked for and `first` is the first of the
+/// listeners.
+fn listened_on(bind: &[IpAddr], first: &TcpListener, port: u16) -> Vec<IpAddr> {
+    let mut bind = bind.to_vec();
+    let [any_ipv6, any_ipv4] = ANY;
+    if bind.contains(&any_ipv6) && !bind.contains(&any_ipv4) {
+        // If that is to be had, the other has not got it.
+        let is_taken = matches!(
+            listen(any_ipv4, port),
+            Err(Failed { error, .. }) if error.kind() == ErrorKind::AddrInUse
+        );
+        if is_taken && takes_ipv4(first, port) {
+            bind.push(any_ipv4);
+        }
+    }
+    bind
+}
+
+/// All addresses, of each family.
+const ANY: [IpAddr; 2] = [
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+];
+
+/// The address that could not be listened on, with the port that was asked for, and why.
+#[derive(Debug)]
+struct Failed {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+fn explain(failed: Failed) -> String {
+    let Failed { address, error } = failed;
+    let (ip, port) = (address.ip(), address.port());
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let other = if port < u16::MAX { port + 1 } else { 9001 };
+            format!(
+                "port {port} is in use by another program (or another mayfly): \
+                 stop that one, or choose another port, such as: mayfly -p {other}"
+            )
+        }
+        // Windows keeps ranges of ports for itself.
+        ErrorKind::PermissionDenied if port > 1023 => format!(
+            "the system does not let anybody listen on port {port}: \
+             choose another one, such as: mayfly -p 6969"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not listen on port {port}: \
+             choose one above 1023, such as: mayfly -p 9000 \
+             (or on Linux allow it: setcap cap_net_bind_service=+ep on the executable)"
+        ),
+        ErrorKind::AddrNotAvailable => format!(
+            "--bind '{ip}': this machine has no such address; \
+             leave -b out to listen on all that it has"
+        ),
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+fn explain_udp(port: u16, error: &io::Error) -> String {
+    let why = match error.kind() {
+        ErrorKind::AddrInUse => "is in use by another program".to_owned(),
+        _ => format!("cannot be opened ({error})"),
+    };
+    format!(
+        "UDP port {port} {why}: serving HTTP alone; \
+         another port (-p) serves both, and --no-udp asks for HTTP alone"
+    )
+}
+
+fn open_tcp(bind: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Failed> {
+    match bind {
+        [] => open_all(port),
+        _ => open_these(bind, port),
+    }
+}
+
 fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, Failed> {
-    let any = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
-    if any.iter().all(|any| addresses.contains(any)) {
+    if ANY.iter().all(|any| addresses.contains(any)) {
         return open_all(port);
     }
     let is_covered = |ip: &IpAddr, by: &IpAddr| by.is_unspecified() && by.is_ipv6() == ip.is_ipv6();
@@ -57,7 +160,7 @@ fn open_these(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, F
             Err(failed)
                 if failed.error.kind() == ErrorKind::AddrInUse
                     && ip.is_ipv4()
-                    && addresses[0] == any[0]
+                    && addresses[0] == ANY[0]
                     && takes_ipv4(&listeners[0], port) =>
             {
                 continue;

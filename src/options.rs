@@ -65,7 +65,7 @@ pub enum Command {
 
 /// Reads the arguments, without the program's name. The error is one line for a person.
 pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, String> {
-    let arguments: Vec<_> = arguments.into_iter().map(as_py3bt_tracker_had_it).collect();
+    let arguments = as_py3bt_tracker_had_it(arguments.into_iter().collect()).map_err(explain)?;
     let matches = known_options().parse(arguments).map_err(explain)?;
     if matches.opt_present("help") {
         return Ok(Command::Help);
@@ -207,17 +207,28 @@ fn known_options() -> getopts::Options {
     options
 }
 
-/// py3bt_tracker took `-p=9000` and `--client_request_interval=4`; its users' scripts go on.
-fn as_py3bt_tracker_had_it(argument: String) -> String {
-    if let Some(rest) = argument.strip_prefix("--client_request_interval") {
-        if rest.is_empty() || rest.starts_with('=') {
-            return format!("--interval{rest}");
+/// py3bt_tracker took `-p=9000` and `--client_request_interval=4`; its users' scripts go on. Only
+/// what is an option of that kind is changed, so that a message quotes everything else as it was.
+fn as_py3bt_tracker_had_it(mut arguments: Vec<String>) -> Result<Vec<String>, Fail> {
+    let options = arguments
+        .iter_mut()
+        .take_while(|argument| *argument != "--");
+    for option in options {
+        let long = option.strip_prefix("--client_request_interval");
+        if let Some(rest) = long.filter(|rest| rest.is_empty() || rest.starts_with('=')) {
+            *option = format!("--interval{rest}");
+        } else if let [b'-', letter, b'=', ..] = *option.as_bytes() {
+            match letter {
+                b'p' | b'i' | b'b' | b'n' => option.remove(2),
+                // getopts would complain of an option '='.
+                b'v' | b'q' | b'h' | b'V' => {
+                    return Err(Fail::UnexpectedArgument(char::from(letter).to_string()));
+                }
+                _ => continue,
+            };
         }
     }
-    match argument.as_bytes() {
-        [b'-', letter, b'=', ..] if letter.is_ascii_alphabetic() => argument.replacen('=', "", 1),
-        _ => argument,
-    }
+    Ok(arguments)
 }
 
 fn explain(fail: Fail) -> String {

@@ -156,6 +156,18 @@ fn a_bad_option_or_value_is_quoted_with_what_is_accepted() {
             "argument '9000' is not understood; mayfly --help lists the options",
         ),
         (
+            "-- -p=9000",
+            "argument '-p=9000' is not understood; mayfly --help lists the options",
+        ),
+        (
+            "-v=3",
+            "option '-v' takes no value; mayfly --help lists the options",
+        ),
+        (
+            "-x=3",
+            "option '-x' is not known; mayfly --help lists the options",
+        ),
+        (
             "-v -q",
             "-v (--verbose) and -q (--quiet) exclude each other; \
              mayfly --help lists the options",

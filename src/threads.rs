@@ -6,6 +6,7 @@
 //! tiny_http panics over a thread that it cannot have, and is not to be the one that finds out.
 
 use std::io;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -33,20 +34,34 @@ pub fn start(
     thread.stack_size(stack).spawn(work)
 }
 
-/// How many connections to tiny_http are to be had, each of which costs a thread, and how many
-/// threads for each of so many UDP sockets: `upstreams` and `udp`, or fewer. The error is one line
-/// for a person.
-pub fn fit(
-    upstreams: usize,
-    listeners: usize,
-    sockets: usize,
-    udp: usize,
-) -> Result<(usize, usize), String> {
+/// How many threads each part gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Connections to tiny_http, each of which costs a thread.
+    pub upstreams: usize,
+    /// For each UDP socket.
+    pub udp: usize,
+}
+
+/// Plans the threads: as many upstreams and threads for each UDP socket as in `wanted`, or fewer,
+/// beside so many listeners and UDP sockets. The error is one line for a person.
+pub fn plan(wanted: Plan, listeners: usize, sockets: usize) -> Result<Plan, String> {
+    let Plan { upstreams, udp } = wanted;
     match self::upstreams(upstreams, listeners, sockets * udp) {
-        Ok(all) if all == upstreams => Ok((upstreams, udp)),
+        Ok(all) if all == upstreams => Ok(wanted),
         // One for each socket is enough, and HTTP needs them more.
-        _ => Ok((self::upstreams(upstreams, listeners, sockets)?, 1)),
+        _ => Ok(Plan {
+            upstreams: self::upstreams(upstreams, listeners, sockets)?,
+            udp: 1,
+        }),
     }
+}
+
+/// Threads that suit a UDP socket: one more than there are processors, which on two of them
+/// answers a tenth more packets than as many, since one is ready while another waits for the state.
+pub fn for_udp() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    (processors + 1).min(8)
 }
 
 /// How many upstreams are to be had beside so many listeners and threads for UDP: `wanted`, or

@@ -433,6 +433,24 @@ fn unspecified_addresses_mean_every_address_of_their_family() {
     assert_eq!(get(ipv4(&tracker), "/").status, 200);
 }
 
+/// On Linux an IPv6 wildcard takes IPv4 too by default, which a person would not expect.
+#[test]
+fn a_wildcard_that_takes_both_families_prints_the_urls_of_both() {
+    if !netns_possible() {
+        return;
+    }
+    let lan = Lan::new(1, &[Family::V4, Family::V6]);
+    let machine = lan.machine(0);
+    let start = |args: &[&str]| Launch::new().prefix(&machine.prefix()).start(args);
+    let tracker = start(&["-p", "0", "-b", "::"]);
+    let lines = start_lines(&tracker);
+    let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    assert!(has("takes IPv4 too"), "{lines:?}");
+    for family in [Family::V4, Family::V6] {
+        tracker.expect_url(&machine.announce_url("udp", family, tracker.port()));
+    }
+}
+
 /// On Linux an IPv6 wildcard takes IPv4 too by default, and so is in the way of an IPv4 one.
 #[test]
 fn both_unspecified_addresses_together_are_every_address() {

@@ -15,7 +15,7 @@ use crate::threads;
 use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -55,11 +55,6 @@ pub struct Server {
     pub counters: Arc<Counters>,
     /// Where to tell.
     pub log: Log,
-}
-
-/// Opens a UDP socket at each of `addresses`.
-pub fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<UdpSocket>> {
-    addresses.iter().map(UdpSocket::bind).collect()
 }
 
 /// Starts `threads` threads for each of `sockets`, or so many of them as the system allows: one

@@ -1,0 +1,103 @@
+//! Tests of `start_lines.rs`.
+
+use super::*;
+use crate::options::{self, Command};
+
+/// The lines for a tracker that was started with these arguments, listens on `bind` and is reached
+/// by `addresses`.
+fn written(arguments: &str, bind: &str, addresses: &str) -> String {
+    let arguments = arguments.split_whitespace().map(str::to_owned);
+    let Ok(Command::Run(options)) = options::parse(arguments) else {
+        panic!("not to be run");
+    };
+    let ips = |text: &str| -> Vec<IpAddr> {
+        text.split_whitespace()
+            .map(|ip| ip.parse().unwrap())
+            .collect()
+    };
+    let place = Place {
+        bind: &ips(bind),
+        addresses: &ips(addresses),
+        port: 9000,
+        has_udp: options.udp,
+    };
+    let lines: Vec<_> = lines(&options, &place)
+        .into_iter()
+        .map(|(_, line)| line)
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn urls_of_each_address_and_how_to_go_on() {
+    assert_eq!(
+        written("", "", "192.168.1.5 fd00::5"),
+        concat!(
+            "mayfly ",
+            env!("CARGO_PKG_VERSION"),
+            " is running. Announce URLs for your torrents:
+  http://192.168.1.5:9000/announce
+  udp://192.168.1.5:9000/announce
+  http://[fd00::5]:9000/announce
+  udp://[fd00::5]:9000/announce
+Open http://localhost:9000/ in a browser to see how it is doing.
+Press ctrl+c to stop."
+        )
+    );
+}
+
+#[test]
+fn no_udp_no_udp_urls() {
+    assert!(!written("--no-udp", "", "192.168.1.5").contains("udp:"));
+}
+
+#[test]
+fn without_a_network_what_works_here() {
+    let text = written("", "", "");
+    assert!(text.contains("no network found"), "{text}");
+    assert!(text.contains("http://127.0.0.1:9000/announce"), "{text}");
+}
+
+#[test]
+fn what_is_bound_to_this_machine_is_said_to_be() {
+    let here = "only programs on this machine";
+    let proxy = "for the proxy on this machine";
+    for (arguments, bind, expected) in [
+        ("-b 127.0.0.1", "127.0.0.1", Some(here)),
+        (
+            "-b 127.0.0.1 --trust-proxy 127.0.0.1",
+            "127.0.0.1",
+            Some(proxy),
+        ),
+        ("-b 10.0.0.1", "10.0.0.1", None),
+        ("-b 127.0.0.1 -b 10.0.0.1", "127.0.0.1 10.0.0.1", None),
+    ] {
+        let text = written(arguments, bind, bind);
+        for said in [here, proxy] {
+            assert_eq!(text.contains(said), expected == Some(said), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_wildcard_that_takes_more_than_was_asked_for_is_told() {
+    let told = "takes IPv4 too";
+    assert!(written("-b ::", ":: 0.0.0.0", "10.0.0.1 fd00::1").contains(told));
+    for (arguments, bind) in [
+        ("-b ::", "::"),
+        ("-b :: -b 0.0.0.0", ":: 0.0.0.0"),
+        ("", ""),
+    ] {
+        assert!(
+            !written(arguments, bind, "fd00::1").contains(told),
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn the_page_is_where_it_can_be_seen() {
+    assert!(written("", "", "10.0.0.1").contains("Open http://localhost:9000/ "));
+    let text = written("-b 10.0.0.1", "10.0.0.1", "10.0.0.1");
+    assert!(text.contains("Open http://10.0.0.1:9000/ "), "{text}");
+}
