@@ -160,7 +160,9 @@ fn known_options() -> getopts::Options {
             "i",
             "interval",
             &format!(
-                "time between two announces of a client, {} to {}\n\
+                "time between two announces of a client, {} to {};\n\
+                 most keep to 5 if that is less; a client is forgotten\n\
+                 after 1.8 intervals, but not before 11 minutes\n\
                  (default {INTERVAL})",
                 INTERVALS.0, INTERVALS.1
             ),

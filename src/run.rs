@@ -22,15 +22,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What one address (one /64 of IPv6) may have. 65,535 ports of one machine must fill neither a
-/// torrent nor the store; a house, a school or a mobile network behind one address must not
-/// notice; nor must a seed box with some thousand torrents.
-const BOUNDS: Bounds = Bounds {
-    peers: u32::MAX,
-    per_block: 20_000,
-    per_block_in_swarm: 200,
-};
-
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
 /// line for a person.
 pub fn start(options: &Options) -> Result<(), String> {
@@ -103,7 +94,10 @@ fn settings(options: &Options, log: &Log) -> Settings {
     Settings {
         interval: options.interval,
         numwant: options.numwant,
-        bounds: Bounds { peers, ..BOUNDS },
+        bounds: Bounds {
+            peers,
+            ..Bounds::default()
+        },
     }
 }
 

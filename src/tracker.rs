@@ -35,6 +35,26 @@ pub struct Settings {
     pub bounds: Bounds,
 }
 
+impl Default for Settings {
+    /// As the program is when it is started without options.
+    fn default() -> Self {
+        Settings {
+            interval: Duration::from_secs(240),
+            numwant: 30,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// For how long a peer is remembered after an announce. A client that missed one and is late
+    /// with the next is still alive; and so is one that keeps a rhythm of its own, whatever it is
+    /// told: most announce every 5 minutes, rTorrent over UDP every 10.
+    pub fn life(&self) -> Duration {
+        (self.interval * 18 / 10).max(Duration::from_secs(11 * 60))
+    }
+}
+
 /// The tracker, shared by all threads.
 pub struct Tracker {
     settings: Settings,
@@ -250,10 +270,8 @@ struct Asker {
 }
 
 fn new_swarms(settings: &Settings) -> Swarms {
-    // A client that missed one announce and is late with the next is still alive.
-    let life = settings.interval * 18 / 10;
     let seed = RandomState::new().hash_one("which peers are picked");
-    Swarms::new(life, settings.bounds, seed)
+    Swarms::new(settings.life(), settings.bounds, seed)
 }
 
 /// Stores or removes the asker. Returns where it was stored.

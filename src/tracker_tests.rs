@@ -2,25 +2,15 @@
 
 use super::*;
 use crate::announce::{InfoHash, PeerId};
+use std::net::Ipv4Addr;
 use std::thread;
-
-const INTERVAL: Duration = Duration::from_secs(240);
 
 fn tracker() -> Tracker {
     tracker_with(|_| Vec::new())
 }
 
 fn tracker_with(resolve: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Tracker {
-    let settings = Settings {
-        interval: INTERVAL,
-        numwant: 30,
-        bounds: Bounds {
-            peers: 1_000_000,
-            per_block: 20_000,
-            per_block_in_swarm: 200,
-        },
-    };
-    Tracker::with_names(settings, Names::new(resolve))
+    Tracker::with_names(Settings::default(), Names::new(resolve))
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -400,13 +390,56 @@ fn names_from_the_internet_are_not_resolved() {
 }
 
 #[test]
-fn silent_for_more_than_1_8_intervals_is_dead() {
+fn silent_for_longer_than_a_life_is_dead() {
     let tracker = tracker();
     ask_at(&tracker, &from("203.0.113.1", "198.51.100.1", 1), 1_000);
     let other = from("203.0.113.2", "198.51.100.1", 2);
-    assert_eq!(ask_at(&tracker, &other, 1_432).leechers, 2);
-    let reply = ask_at(&tracker, &other, 1_433);
+    assert_eq!(ask_at(&tracker, &other, 1_660).leechers, 2);
+    let reply = ask_at(&tracker, &other, 1_661);
     assert_eq!((reply.leechers, reply.peers.len()), (1, 0));
+}
+
+#[test]
+fn a_life_is_1_8_intervals_and_never_below_11_minutes() {
+    for (interval, life) in [(3, 660), (60, 660), (366, 660), (370, 666), (3_600, 6_480)] {
+        let settings = Settings {
+            interval: Duration::from_secs(interval),
+            ..Settings::default()
+        };
+        assert_eq!(settings.life().as_secs(), life, "{interval}");
+    }
+}
+
+/// The bounds of a request's work: all who died at once are swept away by and by, 64 for each
+/// request, whatever that request is.
+#[test]
+fn every_request_sweeps_and_none_sweeps_more_than_64() {
+    let tracker = tracker();
+    for n in 0..5 * 64 {
+        let announce = Announce {
+            source: Ipv4Addr::from(0xcb00_7100 + n).into(),
+            ..from("203.0.113.1", "198.51.100.1", 1)
+        };
+        ask_at(&tracker, &announce, 1);
+    }
+    let (later, mut ended) = (Duration::from_secs(662), Vec::new());
+    let stored = |tracker: &Tracker| tracker.totals().count(false);
+    assert_eq!(stored(&tracker), 5 * 64);
+    let elsewhere = Announce {
+        info_hash: InfoHash([7; 20]),
+        ..from("203.0.113.1", "198.51.100.1", 1)
+    };
+    ask_at(&tracker, &elsewhere, 662);
+    assert_eq!(stored(&tracker), 4 * 64 + 1, "an announce");
+    tracker.scrape([].into_iter(), later, &mut ended);
+    assert_eq!(stored(&tracker), 3 * 64 + 1, "a scrape");
+    tracker.sweep(later, &mut ended);
+    assert_eq!(stored(&tracker), 2 * 64 + 1, "a look at the page");
+    for _ in 0..2 {
+        assert_eq!(ended, []);
+        tracker.scrape([elsewhere.info_hash].into_iter(), later, &mut ended);
+    }
+    assert_eq!((stored(&tracker), ended.len()), (1, 1), "and so the swarm");
 }
 
 #[test]
@@ -456,7 +489,7 @@ fn who_only_looks_sweeps_too() {
     ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
     assert_eq!(tracker.totals().count(false), 1);
     let mut ended = Vec::new();
-    tracker.sweep(INTERVAL * 2, &mut ended);
+    tracker.sweep(Duration::from_secs(700), &mut ended);
     assert_eq!((ended.len(), tracker.totals().count(false)), (1, 0));
     assert_eq!(tracker.totals().swept, 1);
 }

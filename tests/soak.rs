@@ -50,6 +50,8 @@ const EXECUTABLE: &str = "MAYFLY_SOAK_EXECUTABLE";
 const ADDRESSES: u8 = 40;
 /// While so many drip from one address, a client from another waits no longer than that.
 const DRIPPERS: usize = 1000;
+/// How long the tracker remembers a peer that falls silent.
+const LIFE: Duration = Duration::from_secs(11 * 60);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// How much of it.
@@ -60,8 +62,8 @@ struct Dose {
     mixed: Duration,
     /// So many times.
     rounds: usize,
-    /// Seconds between two announces.
-    interval: u32,
+    /// Whether it takes so long that those die who fall silent.
+    may_vanish: bool,
     /// Of connections, packets and peers, one in so many.
     part: usize,
     clients: usize,
@@ -85,7 +87,7 @@ fn a_small_dose() {
         single: Duration::from_millis(150),
         mixed: Duration::from_secs(2),
         rounds: 1,
-        interval: 3,
+        may_vanish: false,
         part: 10,
         clients: 2,
         peers: 24,
@@ -99,15 +101,14 @@ fn in_full() {
     let seconds = std::env::var(SECONDS).ok().and_then(|s| s.parse().ok());
     let seconds = seconds.unwrap_or(IN_FULL).max(60);
     let single = (seconds as f64 / 60.0).clamp(1.0, 10.0);
-    // What is left by twenty hazards, and some waiting for the dead.
+    // What is left by twenty hazards, and some waiting.
     let mixed = seconds.saturating_sub(single as u64 * 21 + 50).max(40);
-    // Each long enough for all to die who were there before.
     let rounds = (mixed / 20).clamp(2, 4);
     soak(Dose {
         single: Duration::from_secs_f64(single),
         mixed: Duration::from_secs(mixed / rounds),
         rounds: rounds as usize,
-        interval: 6,
+        may_vanish: seconds >= 3 * LIFE.as_secs(),
         part: 1,
         clients: 8,
         peers: 40,
@@ -118,15 +119,17 @@ fn in_full() {
 /// The side of the players.
 fn play(role: &str) {
     let words: Vec<_> = role.split(' ').collect();
+    // Who plays, to whom over IPv4 and IPv6, may they vanish, how many clients and peers, from where.
     let to = [words[1], words[2]].map(|at| at.parse::<SocketAddr>().unwrap());
     let from: Vec<IpAddr> = words[6..].iter().map(|ip| ip.parse().unwrap()).collect();
     match words[0] {
         "honest" => honest::play(Place {
             to,
             from: [from[0], from[1]],
-            life: Duration::from_secs(words[3].parse().unwrap()) * 18 / 10,
+            life: LIFE,
             clients: words[4].parse().unwrap(),
             peers: words[5].parse().unwrap(),
+            may_vanish: words[3].parse().unwrap(),
         }),
         _ => hazards::play(to, &from),
     }
@@ -212,8 +215,7 @@ impl Soak {
         if let Some(executable) = dose.executable() {
             launch = launch.executable(executable);
         }
-        let minutes = (f64::from(dose.interval) / 60.0).to_string();
-        let tracker = launch.start(&["-p", "0", "-i", &minutes, "--scrape"]);
+        let tracker = launch.start(&["-p", "0", "--scrape"]);
         let idle = Vitals::of(tracker.id()).expect("it runs");
         let ends = |v4, v6| [v4, v6].map(|ip: IpAddr| SocketAddr::new(ip, tracker.port()));
         let families = [Family::V4, Family::V6];
@@ -222,13 +224,13 @@ impl Soak {
         let role = |name: &str, [v4, v6]: [SocketAddr; 2], from: &[IpAddr]| {
             let from: Vec<_> = from.iter().map(IpAddr::to_string).collect();
             let Dose {
-                interval,
+                may_vanish,
                 clients,
                 peers,
                 ..
             } = dose;
             format!(
-                "{name} {v4} {v6} {interval} {clients} {peers} {}",
+                "{name} {v4} {v6} {may_vanish} {clients} {peers} {}",
                 from.join(" ")
             )
         };
@@ -418,11 +420,14 @@ impl Soak {
         );
     }
 
-    /// Announces many peers, all within a few seconds, and looks while they are there.
+    /// Announces many peers, all within a few seconds, looks while they are there, and has them
+    /// leave.
     fn fill(&self) -> Vitals {
-        self.honest
-            .ask(&format!("fill {}", 50_000 / self.dose.part));
-        self.vitals()
+        let peers = 50_000 / self.dose.part;
+        self.locals.ask(&format!("fill {peers} started"));
+        let full = self.vitals();
+        self.locals.ask(&format!("fill {peers} stopped"));
+        full
     }
 
     fn begin(&self) -> Vitals {

@@ -16,15 +16,7 @@ const LIMITS: Limits = Limits {
 
 fn opened_with<const LISTENERS: usize>(limits: Limits) -> [SocketAddr; LISTENERS] {
     let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
-    let tracker = Tracker::new(Settings {
-        interval: Duration::from_secs(240),
-        numwant: 30,
-        bounds: crate::swarms::Bounds {
-            peers: 10_000_000,
-            per_block: 20_000,
-            per_block_in_swarm: 200,
-        },
-    });
+    let tracker = Tracker::new(Settings::default());
     let server = Server {
         tracker: Arc::new(tracker),
         began: Instant::now(),

@@ -36,6 +36,19 @@ pub struct Bounds {
     pub per_block_in_swarm: u32,
 }
 
+impl Default for Bounds {
+    /// A million peers fit into a Raspberry Pi with 1 GB. Those behind one address are bounded too,
+    /// or a single machine could fill all; but thousands of honest clients behind one router must
+    /// not notice, nor must a seed box with some thousand torrents.
+    fn default() -> Self {
+        Bounds {
+            peers: 1_000_000,
+            per_block: 20_000,
+            per_block_in_swarm: 200,
+        }
+    }
+}
+
 /// Which bound a newcomer met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LimitReached {

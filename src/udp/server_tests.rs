@@ -7,13 +7,12 @@ use proptest::prelude::*;
 
 fn server(scrape: bool) -> Server {
     let settings = Settings {
-        interval: Duration::from_secs(240),
         numwant: 200,
         bounds: crate::swarms::Bounds {
-            peers: 10_000_000,
-            per_block: 20_000,
             per_block_in_swarm: 400,
+            ..Default::default()
         },
+        ..Settings::default()
     };
     Server {
         tracker: Arc::new(Tracker::new(settings)),

@@ -83,7 +83,7 @@ struct Mourning {
 
 fn expire() -> Mourning {
     let tracker = filled(MILLION, 1_000);
-    let later = INTERVAL * 2;
+    let later = INTERVAL * 3;
     let mut reply = Reply::default();
     let mut mourning = Mourning {
         longest: Duration::ZERO,
@@ -110,12 +110,11 @@ fn stored(tracker: &Tracker) -> u32 {
 fn filled(peers: u32, torrents: u32) -> Tracker {
     let tracker = Tracker::new(Settings {
         interval: INTERVAL,
-        numwant: 30,
         bounds: mayfly::swarms::Bounds {
             peers: 10_000_000,
-            per_block: 20_000,
-            per_block_in_swarm: 200,
+            ..Default::default()
         },
+        ..Settings::default()
     });
     let mut reply = Reply::default();
     for n in 0..peers {

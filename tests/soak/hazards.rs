@@ -73,6 +73,7 @@ pub fn play(to: [SocketAddr; 2], sources: &[IpAddr]) {
                 let sent = loose.drain(..).map(|(_, hazard)| hazard.join().unwrap());
                 sent.collect::<Vec<_>>().join("; ")
             }
+            ["fill", peers, event] => part::fill(to[0], peers.parse().unwrap(), event),
             ["probe", announces] => part::probe(to[0], announces.parse().unwrap()),
             _ => panic!("what is {what}?"),
         }

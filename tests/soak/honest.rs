@@ -2,7 +2,6 @@
 //! single ones, begin, complete, leave, or vanish without a word. Every answer is held against the
 //! model. One that does not come, or is wrong, ends the process with a panic.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::model::{Asker, Seen, Torrent};
 use super::part;
 use super::wire::{Got, Wire};
-use crate::support::http::{Connection, PATIENCE, decode};
+use crate::support::http::{PATIENCE, decode};
 use crate::support::random::Random;
 use crate::support::udp;
 
@@ -33,6 +32,8 @@ pub struct Place {
     pub clients: usize,
     /// Peers that each keeps alive.
     pub peers: usize,
+    /// Whether there is time to wait for those to die that vanish without a word.
+    pub may_vanish: bool,
 }
 
 /// What the clients have met since that was last asked for.
@@ -85,7 +86,6 @@ pub fn play(place: Place) {
         part::obey(|what| match what.split_once(' ').unwrap_or((what, "")) {
             ("met", _) => lock(&met).take(),
             ("probe", announces) => part::probe(place.to[0], announces.parse().unwrap()),
-            ("fill", peers) => fill(place.to[0], peers.parse().unwrap()),
             ("settle", _) => {
                 is_over.store(true, Ordering::Relaxed);
                 let peers = clients.drain(..).map(|client| client.join().unwrap());
@@ -95,45 +95,6 @@ pub fn play(place: Place) {
         });
         std::process::exit(0);
     });
-}
-
-/// Announces so many peers that will not be heard of again, 50 in each torrent, all within seconds.
-fn fill(to: SocketAddr, peers: u32) -> String {
-    const AT_ONCE: u32 = 100;
-    let announce = |peer: u32| {
-        let [_, a, b, c] = (peer / 50).to_be_bytes();
-        let hash = format!("%{a:02x}%{b:02x}%{c:02x}{}", "f".repeat(17));
-        let [_, x, y, z] = (peer / 100).to_be_bytes();
-        let (x, port) = (128 + x, 1 + peer % 100);
-        format!(
-            "GET /announce?info_hash={hash}&peer_id=-MF1000-abcdefghijkl&left=1&numwant=0\
-             &port={port}&ip=10.{x}.{y}.{z} HTTP/1.1\r\n\r\n"
-        )
-    };
-    let mut next = 0;
-    while next < peers {
-        let mut connection = Connection::open(to);
-        // In a crowd it is not kept, and what was sent behind the first is not looked at.
-        let mut is_kept = true;
-        while is_kept && next < peers {
-            let some = next..peers.min(next + AT_ONCE);
-            let announces: String = some.clone().map(announce).collect();
-            is_kept = connection.stream.write_all(announces.as_bytes()).is_ok();
-            for _ in some {
-                let Some(answer) = connection.try_answer(true) else {
-                    is_kept = false;
-                    break;
-                };
-                assert_eq!(decode(&answer.body).failure_reason, None);
-                next += 1;
-                if answer.header("Connection") == Some("close") {
-                    is_kept = false;
-                    break;
-                }
-            }
-        }
-    }
-    format!("{peers} peers")
 }
 
 struct Client<'a> {
@@ -231,7 +192,7 @@ impl<'a> Client<'a> {
                 event: Event::Stopped,
                 ..news
             }),
-            4 if !others.is_empty() && !has_room => {
+            4 if !others.is_empty() && !has_room && self.place.may_vanish => {
                 let index = self.torrents[torrent].position(news.address).unwrap();
                 self.torrents[torrent].peers[index].has_vanished = true;
             }

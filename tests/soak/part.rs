@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::support::http::{Connection, ORDINARY};
+use crate::support::http::{Connection, ORDINARY, decode};
 use crate::support::netns::Machine;
 use crate::support::{Process, role};
 
@@ -73,4 +73,43 @@ pub fn probe(to: SocketAddr, announces: usize) -> String {
         .collect();
     waits.sort();
     format!("{} {}", waits[waits.len() / 2], waits[waits.len() - 1])
+}
+
+/// Announces so many peers, 50 in each torrent, all within seconds. From this machine, since one
+/// address elsewhere may not have so many.
+pub fn fill(to: SocketAddr, peers: u32, event: &str) -> String {
+    const AT_ONCE: u32 = 100;
+    let announce = |peer: u32| {
+        let [_, a, b, c] = (peer / 50).to_be_bytes();
+        let hash = format!("%{a:02x}%{b:02x}%{c:02x}{}", "f".repeat(17));
+        format!(
+            "GET /announce?info_hash={hash}&peer_id=-MF1000-abcdefghijkl&left=1&numwant=0\
+             &port={}&event={event} HTTP/1.1\r\n\r\n",
+            1 + peer % 50
+        )
+    };
+    let mut next = 0;
+    while next < peers {
+        let mut connection = Connection::open(to);
+        // In a crowd it is not kept, and what was sent behind the first is not looked at.
+        let mut is_kept = true;
+        while is_kept && next < peers {
+            let some = next..peers.min(next + AT_ONCE);
+            let announces: String = some.clone().map(announce).collect();
+            is_kept = connection.stream.write_all(announces.as_bytes()).is_ok();
+            for _ in some {
+                let Some(answer) = connection.try_answer(true) else {
+                    is_kept = false;
+                    break;
+                };
+                assert_eq!(decode(&answer.body).failure_reason, None);
+                next += 1;
+                if answer.header("Connection") == Some("close") {
+                    is_kept = false;
+                    break;
+                }
+            }
+        }
+    }
+    format!("{peers} peers")
 }

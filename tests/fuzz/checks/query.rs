@@ -8,7 +8,6 @@ use mayfly::announce::{Announce, Claim, Event, Host, InfoHash, Refusal, Reply};
 use mayfly::gate::head;
 use mayfly::http::announce::{Form, Path};
 use mayfly::http::{announce, scrape};
-use mayfly::swarms::Bounds;
 use mayfly::tracker::{Settings, Tracker};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,13 +19,8 @@ const NUMWANT: u32 = 2;
 /// Checks the query as that of an announce, and as that of a scrape.
 pub fn check(query: &[u8]) {
     let tracker = Tracker::new(Settings {
-        interval: Duration::from_secs(240),
         numwant: NUMWANT,
-        bounds: Bounds {
-            peers: 1000,
-            per_block: 1000,
-            per_block_in_swarm: 1000,
-        },
+        ..Settings::default()
     });
     // Who asks, and which of the tracker's addresses they reached.
     for (source, local) in [

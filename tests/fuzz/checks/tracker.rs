@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// 1.8 intervals of 240 seconds.
-const LIFE: Duration = Duration::from_secs(432);
+/// 11 minutes, which is more than 1.8 intervals of 240 seconds.
+const LIFE: Duration = Duration::from_secs(660);
 const NUMWANT: usize = 8;
 const SWARMS: u8 = 3;
 /// The few endpoints there are: all of them in all swarms are fewer than one sweep takes.
@@ -51,9 +51,9 @@ pub fn check(bytes: &[u8]) {
         per_block_in_swarm: if kind == 3 { 2 } else { 1000 },
     };
     let tracker = Tracker::new(Settings {
-        interval: Duration::from_secs(240),
         numwant: NUMWANT as u32,
         bounds,
+        ..Settings::default()
     });
     let mut model = Model::default();
     let mut now = Duration::from_secs(5);

@@ -66,13 +66,12 @@ fn server(scrape: bool) -> Server {
     let log = LOG.get_or_init(|| Log::new(Verbosity::Quiet, std::io::sink()).expect("a thread"));
     Server {
         tracker: Arc::new(Tracker::new(Settings {
-            interval: Duration::from_secs(240),
             numwant: 200,
             bounds: Bounds {
                 peers: 50,
-                per_block: 1000,
-                per_block_in_swarm: 1000,
+                ..Bounds::default()
             },
+            ..Settings::default()
         })),
         began: Instant::now(),
         scrape,
