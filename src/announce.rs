@@ -137,6 +137,9 @@ pub struct Announce {
     pub info_hash: InfoHash,
     /// What the client calls itself.
     pub peer_id: PeerId,
+    /// What proves that it is the one which called itself so before: other peers learn its
+    /// peer_id, and never this.
+    pub key: Option<u32>,
     /// The canonical address that the announce came from.
     pub source: IpAddr,
     /// The canonical address of this machine that the client reached.
@@ -145,6 +148,8 @@ pub struct Announce {
     pub port: u16,
     /// Whether the client has it all: `left=0` and nothing else.
     pub is_seeder: bool,
+    /// Whether it has uploaded or downloaded anything yet, as far as it says.
+    pub has_transferred: bool,
     /// Why the client announces.
     pub event: Event,
     /// How many peers the client wants; `None` where it leaves that to the tracker.

@@ -22,10 +22,12 @@ fn from(source: &str, local: &str, port: u16) -> Announce {
     Announce {
         info_hash: InfoHash(*b"an info_hash of 2026"),
         peer_id: PeerId([port as u8; 20]),
+        key: None,
         source: ip(source),
         local: ip(local),
         port,
         is_seeder: false,
+        has_transferred: true,
         event: Event::Update,
         numwant: None,
         wants_peer_ids: false,

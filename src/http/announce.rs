@@ -47,10 +47,15 @@ pub fn read(query: &[u8], path: Path) -> Result<(Announce, Form), Refusal> {
     let announce = Announce {
         info_hash,
         peer_id: PeerId(peer_id),
+        key: fields.key.and_then(key),
         source: path.source,
         local: path.local,
         port,
         is_seeder: fields.left.is_some_and(is_zero),
+        has_transferred: [fields.uploaded, fields.downloaded]
+            .into_iter()
+            .flatten()
+            .any(|amount| digits(amount).is_some_and(|bytes| bytes > 0)),
         event: match fields.event {
             Some(b"started") => Event::Started,
             Some(b"completed") => Event::Completed,
@@ -139,6 +144,9 @@ struct Fields<'a> {
     peer_id: Option<&'a [u8]>,
     port: Option<&'a [u8]>,
     left: Option<&'a [u8]>,
+    uploaded: Option<&'a [u8]>,
+    downloaded: Option<&'a [u8]>,
+    key: Option<&'a [u8]>,
     event: Option<&'a [u8]>,
     numwant: Option<&'a [u8]>,
     compact: Option<&'a [u8]>,
@@ -155,6 +163,9 @@ impl<'a> Fields<'a> {
             b"peer_id" => &mut self.peer_id,
             b"port" => &mut self.port,
             b"left" => &mut self.left,
+            b"uploaded" => &mut self.uploaded,
+            b"downloaded" => &mut self.downloaded,
+            b"key" => &mut self.key,
             b"event" => &mut self.event,
             b"numwant" => &mut self.numwant,
             b"compact" => &mut self.compact,
@@ -201,6 +212,24 @@ fn port(encoded: &[u8]) -> Result<u16, Refusal> {
 /// A wish that is no number, or a negative one, is none.
 fn numwant(encoded: &[u8]) -> Option<u32> {
     digits(encoded).map(|number| number.min(u32::MAX.into()) as u32)
+}
+
+/// Most clients write a number of 32 bits in hexadecimal, which over UDP they send as it is; both
+/// have to be the same. Of other texts a number is made. 0 is what those send that have none.
+fn key(encoded: &[u8]) -> Option<u32> {
+    let text = query::decode(encoded);
+    let number = std::str::from_utf8(&text)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .and_then(|text| u32::from_str_radix(text, 16).ok());
+    // FNV-1a; who makes two texts meet meets himself.
+    let folded = || {
+        text.iter().fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        })
+    };
+    let key = number.unwrap_or_else(folded);
+    (!text.is_empty() && key != 0).then_some(key)
 }
 
 /// Only a plain zero makes a seeder: what is missing, negative or too large for 64 bits (clients

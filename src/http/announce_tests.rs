@@ -65,8 +65,39 @@ fn the_first_of_a_repeated_key_counts() {
 
 #[test]
 fn private_tracker_keys_unknown_keys_bare_keys_and_empty_pairs_do_no_harm() {
-    let odd = "passkey=x&supportcrypto=1&corrupt=0&redundant=0&key=AB&trackerid=&azudp=1&&bare&=";
+    let odd = "passkey=x&supportcrypto=1&corrupt=0&redundant=0&trackerid=&azudp=1&&bare&=";
     assert_eq!(with(odd), with(""));
+}
+
+#[test]
+fn the_key_is_the_number_that_udp_would_carry() {
+    for (key, expected) in [
+        ("key=0000ABCD", Some(0xabcd)),
+        ("key=abcd", Some(0xabcd)),
+        ("key=FFFFFFFF", Some(u32::MAX)),
+        ("key=00000000", None),
+        ("key=", None),
+        ("", None),
+    ] {
+        assert_eq!(with(key).0.key, expected, "{key}");
+    }
+    let of = |key: &str| with(&format!("key={key}")).0.key.unwrap();
+    assert_eq!(of("xyz"), of("%78yz"), "any text will do");
+    assert_ne!(of("xyz"), of("xyw"));
+    assert_ne!(of("123456789"), of("123456780"), "too long for 32 bits");
+}
+
+#[test]
+fn who_has_sent_or_got_a_byte_has_transferred() {
+    for (said, expected) in [
+        ("", false),
+        ("uploaded=0&downloaded=0", false),
+        ("uploaded=1&downloaded=0", true),
+        ("uploaded=0&downloaded=99999999999999999999", true),
+        ("downloaded=-1&uploaded=x", false),
+    ] {
+        assert_eq!(with(said).0.has_transferred, expected, "{said}");
+    }
 }
 
 #[test]

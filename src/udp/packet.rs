@@ -84,10 +84,14 @@ pub fn read_announce(bytes: &[u8; ANNOUNCE_LENGTH], source: IpAddr, local: IpAdd
     Announce {
         info_hash: InfoHash(array(bytes, 16)),
         peer_id: PeerId(array(bytes, 36)),
+        // 0 is what those send that have none.
+        key: Some(u32::from_be_bytes(array(bytes, 88))).filter(|&key| key != 0),
         source,
         local,
         port: u16::from_be_bytes(array(bytes, 96)),
         is_seeder: u64::from_be_bytes(array(bytes, 64)) == 0,
+        // Downloaded and uploaded.
+        has_transferred: bytes[56..64] != [0; 8] || bytes[72..80] != [0; 8],
         event: match u32::from_be_bytes(array(bytes, 80)) {
             1 => Event::Completed,
             2 => Event::Started,

@@ -71,10 +71,12 @@ fn an_announce_is_read() {
     let expected = Announce {
         info_hash: InfoHash(*b"an info_hash of 2026"),
         peer_id: PeerId(*b"-MF1000-abcdefghijkl"),
+        key: Some(0x0909_0909),
         source: "192.0.2.1".parse().unwrap(),
         local: "192.0.2.9".parse().unwrap(),
         port: 6881,
         is_seeder: false,
+        has_transferred: true,
         event: Event::Started,
         numwant: None,
         wants_peer_ids: false,
@@ -107,6 +109,17 @@ fn the_fields_of_an_announce() {
         Some(i32::MAX as u32)
     );
     assert_eq!(with(92, &[0x80, 0, 0, 0]).numwant, None);
+    assert_eq!(with(88, &[0, 0, 0, 0]).key, None, "said by those without");
+    assert_eq!(with(88, &[0, 0, 0xab, 0xcd]).key, Some(0xabcd));
+    let transferred = |amounts: [u8; 2]| {
+        let [downloaded, uploaded] = amounts.map(|amount| [0, 0, 0, 0, 0, 0, amount, 0]);
+        let amounts = [downloaded, [0; 8], uploaded].concat();
+        with(56, &amounts).has_transferred
+    };
+    assert_eq!(
+        [[0, 0], [1, 0], [0, 1]].map(transferred),
+        [false, true, true]
+    );
     assert_eq!(with(84, &[192, 168, 0, 7]).ip, Claim::parse("192.168.0.7"));
     assert_eq!(
         with(96, &[0, 0]).port,

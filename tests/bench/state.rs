@@ -134,10 +134,12 @@ fn announce(n: u32, torrents: u32) -> Announce {
     Announce {
         info_hash: InfoHash(info_hash),
         peer_id: PeerId([n as u8; 20]),
+        key: Some(n + 1),
         source: IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + n)),
         local: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
         port: 6881,
         is_seeder: n % 3 == 0,
+        has_transferred: true,
         event: Event::Update,
         numwant: None,
         wants_peer_ids: false,

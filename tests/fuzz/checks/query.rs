@@ -90,6 +90,9 @@ fn check_fields(query: &[u8], announce: &Announce, form: Form) {
     assert_eq!(announce.port, port);
     let of = |key| first(query, key).unwrap_or_default();
     assert_eq!(announce.is_seeder, number(of("left")) == Some(0));
+    let transferred = |key| number(of(key)).is_some_and(|bytes| bytes > 0);
+    let has_transferred = transferred("uploaded") || transferred("downloaded");
+    assert_eq!(announce.has_transferred, has_transferred);
     let numwant = number(of("numwant")).map(|number| number.min(u32::MAX.into()) as u32);
     assert_eq!(announce.numwant, numwant);
     let event = match of("event") {

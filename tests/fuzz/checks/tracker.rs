@@ -95,6 +95,7 @@ fn announce(choices: &mut Choices<'_>) -> Announce {
     let mut announce = Announce {
         info_hash: swarm(choices.byte() % SWARMS),
         peer_id: PeerId([choices.byte() % 4; 20]),
+        key: None,
         source,
         local: ip(choices.one_of(&LOCALS[usize::from(source.is_ipv6())])),
         port: match choices.byte() {
@@ -102,6 +103,7 @@ fn announce(choices: &mut Choices<'_>) -> Announce {
             byte => 1 + u16::from(byte) % PORTS,
         },
         is_seeder: has(0),
+        has_transferred: true,
         event: [
             Event::Update,
             Event::Started,
