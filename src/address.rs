@@ -2,13 +2,29 @@
 //!
 //! Values only; nothing here asks the machine which addresses it has (see `own_addresses.rs`).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The one form in which an address is stored, compared and shown: an IPv4 address that arrived
 /// as `::ffff:a.b.c.d` (every IPv4 client of a dual-stack socket does) is an IPv4 address.
 /// `IpAddr` has no zone id, so that is gone already.
 pub fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
+}
+
+/// Reads `192.0.2.7`, `192.0.2.7:6881`, `2001:db8::7`, `[2001:db8::7]` or `[2001:db8::7]:6881` as
+/// a canonical address, and the port if there is one.
+pub fn parse(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    // The zone of fe80::1%eth0 means nothing to another machine.
+    let bare = bare.split('%').next().unwrap_or_default();
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Some((canonical(ip), None));
+    }
+    let both = text.parse::<SocketAddr>().ok()?;
+    Some((canonical(both.ip()), Some(both.port())))
 }
 
 /// How far an address reaches (RFC 4007 calls it so).

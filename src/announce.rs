@@ -86,21 +86,9 @@ impl Claim {
     /// Reads `192.0.2.7`, `192.0.2.7:6881`, `2001:db8::7`, `[2001:db8::7]`,
     /// `[2001:db8::7]:6881` or a DNS name. `None` for everything else.
     pub fn parse(text: &str) -> Option<Claim> {
-        let address = |ip: IpAddr, port| Claim {
-            host: Host::Address(crate::address::canonical(ip)),
-            port,
-        };
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(text);
-        // The zone of fe80::1%eth0 means nothing to another machine.
-        let bare = bare.split('%').next().unwrap_or_default();
-        if let Ok(ip) = bare.parse::<IpAddr>() {
-            return Some(address(ip, None));
-        }
-        if let Ok(both) = text.parse::<SocketAddr>() {
-            return Some(address(both.ip(), Some(both.port())));
+        if let Some((ip, port)) = crate::address::parse(text) {
+            let host = Host::Address(ip);
+            return Some(Claim { host, port });
         }
         is_host_name(text).then(|| Claim {
             host: Host::Name(text.to_ascii_lowercase()),

@@ -62,12 +62,14 @@ pub fn start(options: &Options) -> Result<(), String> {
             has_udp,
             bind: sockets.bind.clone(),
         },
-        counters,
+        counters: Arc::clone(&counters),
         log: log.clone(),
     };
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());
-    serve::open(sockets.tcp, server, limits, trusted, log.clone()).map_err(cannot_start)?;
+    let server = Arc::new(server);
+    serve::open(sockets.tcp, server, counters, limits, trusted, log.clone())
+        .map_err(cannot_start)?;
     let place = Place {
         addresses: &own_addresses::bound_to(&sockets.bind),
         bind: &sockets.bind,

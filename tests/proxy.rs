@@ -1,6 +1,6 @@
 //! Behind a proxy: whose address is believed, and several trackers behind one, with a real nginx
 //! and a real HAProxy, set up as `dont_readme.txt` says. How the headers are read in every detail
-//! is tested in `src/http/forwarded.rs`.
+//! is tested in `src/gate/forwarded.rs`.
 
 /// Several trackers behind nginx or HAProxy are one.
 #[cfg(target_os = "linux")]

@@ -11,9 +11,6 @@ use super::limits::Limits;
 use super::timed::{Timer, is_timeout, read_within, write_within};
 use super::trusted::Trusted;
 use super::visitor::Visitor;
-use crate::announce::Refusal;
-use crate::counters::Reason;
-use crate::http::announce::write_refusal;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -41,6 +38,16 @@ pub struct Client {
     manner: Manner,
 }
 
+/// What came of waiting for a request.
+pub enum Received {
+    /// One that may pass.
+    Request,
+    /// One that may not.
+    Refused(HttpRefusal),
+    /// None: the client has left, was silent for too long or lost its place.
+    Nothing,
+}
+
 /// How the request under way is to be answered.
 #[derive(Clone, Copy, Default)]
 struct Manner {
@@ -50,7 +57,7 @@ struct Manner {
 }
 
 impl Client {
-    /// A connection by which nothing was said yet, to `local` from `peer`, both being canonical.
+    /// A connection by which nothing was said yet, to `local` from `remote`, both being canonical.
     /// `received` is a buffer to use.
     pub fn new(
         stream: Arc<TcpStream>,
@@ -103,14 +110,12 @@ impl Client {
     }
 
     /// Waits for a request and writes the one for tiny_http into `request`, but for its end.
-    /// `false`: there is none, the client has left, was silent for too long or lost its place. An
-    /// error is one that the client is to be told.
     pub fn read_request(
         &mut self,
         limits: &Limits,
         trusted: &Trusted,
         request: &mut Vec<u8>,
-    ) -> Result<bool, HttpRefusal> {
+    ) -> Received {
         self.place.wait_begins();
         let first_byte_time = match self.is_first {
             true => limits.head_time,
@@ -118,12 +123,14 @@ impl Client {
         };
         let read = self.read_head(first_byte_time, limits.head_time);
         if !self.place.wait_ends() {
-            return Ok(false);
+            return Received::Nothing;
         }
-        let Some((head, length)) = read? else {
-            return Ok(false);
+        let (head, length) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => return Received::Nothing,
+            Err(refusal) => return Received::Refused(refusal),
         };
-        self.introduce(&head, trusted);
+        self.note_visitor(&head, trusted);
         self.clean(&head, request);
         self.received.drain(..length);
         self.manner = Manner {
@@ -131,7 +138,7 @@ impl Client {
             is_http_1_0: head.is_http_1_0,
             keep_alive: head.keep_alive,
         };
-        Ok(true)
+        Received::Request
     }
 
     /// Writes an answer, of which `end_of_head` bytes are its head. Returns whether the
@@ -163,26 +170,20 @@ impl Client {
     }
 
     /// Answers what may not pass, and closes so that the client can read the answer.
-    pub fn refuse(&mut self, refused: HttpRefusal, answer: &mut Vec<u8>) -> io::Result<()> {
-        let mut body = Vec::new();
-        let mut allow = "";
-        if refused.reason == Reason::NotAGet {
-            // Of all these, only this can be an announce by a client that means it.
-            write_refusal(&Refusal::NotAGet, &mut body);
-            allow = "Allow: GET, HEAD\r\n";
-        } else {
-            body.extend_from_slice(refused.text.as_bytes());
-            body.push(b'\n');
-        }
+    pub fn refuse(&mut self, status: &str, body: &[u8], answer: &mut Vec<u8>) -> io::Result<()> {
+        // The one status that has to say what would have been right (RFC 9110, 15.5.6).
+        let allow = match status.starts_with("405 ") {
+            true => "Allow: GET, HEAD\r\n",
+            false => "",
+        };
         answer.clear();
         write!(
             answer,
-            "HTTP/1.1 {}\r\nServer: mayfly\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
-             {allow}Connection: close\r\n\r\n",
-            refused.status,
+            "HTTP/1.1 {status}\r\nServer: mayfly\r\nContent-Type: text/plain\r\n\
+             Content-Length: {}\r\n{allow}Connection: close\r\n\r\n",
             body.len()
         )?;
-        answer.extend_from_slice(&body);
+        answer.extend_from_slice(body);
         self.place.wait_begins();
         self.timer.set_write(&self.stream, DRAIN_TIME);
         write_within(&self.stream, answer, DRAIN_TIME, &mut self.timer)?;
@@ -251,7 +252,7 @@ impl Client {
     }
 
     /// Notes down who asks.
-    fn introduce(&mut self, head: &Head, trusted: &Trusted) {
+    fn note_visitor(&mut self, head: &Head, trusted: &Trusted) {
         let (source, via) = forwarded::whose(self.remote, trusted, head, &self.received);
         let visitor = &mut self.visitor;
         (visitor.source, visitor.via) = (source, via);

@@ -1,7 +1,7 @@
 //! Whom a proxy has brought: from the headers that proxies add to the client's address.
 //!
 //! Bytes in, values out. A client reads a request's headers (`head.rs`), asks here whose it
-//! is, and passes the answer on to `http/server.rs`.
+//! is, and the handler learns of it (`visitor.rs`).
 //!
 //! A list of addresses grows at its right end: each proxy adds whom it saw. What the client has
 //! made up stands to the left of that. So the rightmost address that is no trusted proxy's is the
@@ -10,7 +10,6 @@
 use super::head::{self, Head};
 use super::trusted::Trusted;
 use crate::address;
-use crate::announce::{Claim, Host, Refusal};
 use std::net::IpAddr;
 
 /// The headers that name a client's address, in the order in which they count: of those that a
@@ -53,17 +52,6 @@ pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpA
     match head.is_forwarded {
         true => (from, Via::UntrustedProxy),
         false => (from, Via::Direct),
-    }
-}
-
-impl Via {
-    /// Why this is no way to announce, if it is none.
-    pub fn refusal(&self) -> Option<Refusal> {
-        match self {
-            Via::Direct | Via::UntrustedProxy => None,
-            Via::Unstated => Some(Refusal::NotForwarded),
-            Via::Unreadable(said) => Some(Refusal::Forwarded(said.clone())),
-        }
     }
 }
 
@@ -115,8 +103,8 @@ fn note_clients<'a>(
             continue;
         }
         let ip = match is_standard {
-            true => forwarded_for(element).and_then(address),
-            false => address(element),
+            true => forwarded_for(element).and_then(client_address),
+            false => client_address(element),
         };
         if is_empty || !ip.is_some_and(|ip| trusted.contains(ip)) {
             *client = Some(ip.ok_or(element));
@@ -126,14 +114,12 @@ fn note_clients<'a>(
 }
 
 /// An address where a client can live, without the port and the brackets that may be around it.
-fn address(node: &[u8]) -> Option<IpAddr> {
+fn client_address(node: &[u8]) -> Option<IpAddr> {
     // Ports may be hidden behind names (RFC 7239, 6.3).
     let hidden = node.windows(2).rposition(|pair| pair == b":_");
     let text = std::str::from_utf8(&node[..hidden.unwrap_or(node.len())]).ok()?;
-    match Claim::parse(text)?.host {
-        Host::Address(ip) if address::is_unicast(ip) => Some(ip),
-        _ => None,
-    }
+    let (ip, _) = address::parse(text)?;
+    address::is_unicast(ip).then_some(ip)
 }
 
 /// The value of `for` in one element of `Forwarded`, which must have it once.

@@ -79,6 +79,11 @@ pub const BUSY: HttpRefusal = refused(
     "503 Service Unavailable",
     "the tracker is busy; the next announce may work",
 );
+const TARGET_TOO_LONG: HttpRefusal = refused(
+    Reason::TooLong,
+    "414 URI Too Long",
+    "the first line of the request is longer than 8 KiB",
+);
 const TOO_LONG: HttpRefusal = refused(
     Reason::TooLong,
     "431 Request Header Fields Too Large",
@@ -160,7 +165,11 @@ pub fn leading_empty_lines(bytes: &[u8]) -> usize {
 pub fn check_beginning(bytes: &[u8]) -> Result<(), HttpRefusal> {
     match bytes.first() {
         Some(byte) if !byte.is_ascii_uppercase() => Err(NOT_HTTP),
-        _ if bytes.len() > LONGEST => Err(TOO_LONG),
+        _ if bytes.len() > LONGEST => match bytes[..LONGEST].contains(&b'\n') {
+            true => Err(TOO_LONG),
+            // RFC 9112, 3 and RFC 9110, 15.5.15.
+            false => Err(TARGET_TOO_LONG),
+        },
         _ => Ok(()),
     }
 }
@@ -184,6 +193,10 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
         let (name, value) = (&text[..colon], trim(&text[colon + 1..]));
         // Space around a name is how requests are smuggled past a proxy.
         if name.iter().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(BAD_HEADER);
+        }
+        // To others these may end a line (RFC 9110, 5.5).
+        if value.iter().any(|&byte| byte == b'\r' || byte == 0) {
             return Err(BAD_HEADER);
         }
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());

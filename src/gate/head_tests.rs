@@ -150,6 +150,21 @@ fails!(
     "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     BAD_HEADER
 );
+fails!(
+    a_bare_cr_in_a_value,
+    "GET / HTTP/1.1\r\nA: b\rHost: c\r\n\r\n",
+    BAD_HEADER
+);
+fails!(
+    two_crs_at_the_end_of_a_value,
+    "GET / HTTP/1.1\r\nA: b\r\r\n\r\n",
+    BAD_HEADER
+);
+fails!(
+    a_nul_in_a_value,
+    "GET / HTTP/1.1\r\nA: b\0\r\n\r\n",
+    BAD_HEADER
+);
 fails!(tls, "\u{16}\u{3}\u{1}\n\n", NOT_HTTP);
 
 #[test]
@@ -179,7 +194,7 @@ fn what_follows_a_request_does_not_make_it_too_long() {
     in_two.extend_from_slice(&both[6_000..]);
     assert!(next(&mut in_two, 6_000).unwrap().is_some());
     let mut without_end = vec![b'A'; LONGEST + 1];
-    assert_eq!(next(&mut without_end, LONGEST), Err(TOO_LONG));
+    assert_eq!(next(&mut without_end, LONGEST), Err(TARGET_TOO_LONG));
 }
 
 #[test]
@@ -205,7 +220,14 @@ fn the_beginning_tells_early() {
     assert_eq!(check_beginning(b"\x16\x03"), Err(NOT_HTTP));
     assert_eq!(check_beginning(b"\x13BitTorrent protocol"), Err(NOT_HTTP));
     assert_eq!(check_beginning(&[b'A'; LONGEST]), Ok(()));
-    assert_eq!(check_beginning(&[b'A'; LONGEST + 1]), Err(TOO_LONG));
+    assert_eq!(check_beginning(&[b'A'; LONGEST + 1]), Err(TARGET_TOO_LONG));
+    let with_line_end = |at| {
+        let mut bytes = [b'A'; LONGEST + 2];
+        bytes[at] = b'\n';
+        check_beginning(&bytes)
+    };
+    assert_eq!(with_line_end(LONGEST - 1), Err(TOO_LONG), "headers");
+    assert_eq!(with_line_end(LONGEST), Err(TARGET_TOO_LONG));
 }
 
 #[test]
@@ -214,7 +236,20 @@ fn a_target_of_any_bytes_becomes_printable_and_decodes_to_the_same() {
     let mut out = Vec::new();
     write_target(&all, &mut out);
     assert!(out.iter().all(u8::is_ascii_graphic));
-    assert_eq!(&crate::http::query::decode(&out)[..], &all[..]);
+    let mut decoded = Vec::new();
+    let mut rest = &out[..];
+    while let [first, behind @ ..] = rest {
+        let (byte, behind) = match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => {
+                let digits = std::str::from_utf8(&[*high, *low]).unwrap().to_owned();
+                (u8::from_str_radix(&digits, 16).unwrap(), behind)
+            }
+            _ => (*first, behind),
+        };
+        decoded.push(byte);
+        rest = behind;
+    }
+    assert_eq!(decoded, all);
 }
 
 proptest! {

@@ -37,3 +37,7 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod tests;

@@ -3,10 +3,13 @@
 //! tiny_http must not face the network itself: `dont_readme.txt` has the list of what brings it
 //! down. The gate accepts connections, reads each request's head within bounds of size and time,
 //! hands a clean request to tiny_http over kept connections, and writes the answer. What the
-//! answer says is for the handler that it is given; nothing here knows of trackers, and nothing is
-//! imported from `http/`. In the order in which a request meets them:
+//! answer says is for the handler that it is given. Nothing here knows of trackers: of the other
+//! modules only those are imported that would suit any server (a test in `tests/rooms.rs` sees to
+//! that). In the order in which a request meets them:
 
 pub mod serve;
+
+pub mod handler;
 
 pub mod limits;
 

@@ -4,14 +4,15 @@
 //! What passes between a client and the gate is in `client.rs`; who gets a thread when there are
 //! too few is `connections.rs`'s; what the answer says is the handler's.
 
-use super::client::Client;
+use super::client::{Client, Received};
 use super::connections::Connections;
+use super::handler::Handler;
 use super::head::{self, HttpRefusal};
 use super::limits::Limits;
 use super::trusted::Trusted;
 use super::upstream::Upstreams;
 use crate::address;
-use crate::http::server::Server;
+use crate::counters::Counters;
 use crate::log::{About, Log};
 use crate::threads;
 use std::io::{self, ErrorKind};
@@ -37,7 +38,8 @@ struct Gate {
     /// Proxies, whose connections are many clients'.
     trusted: Trusted,
     upstreams: Upstreams<Client>,
-    server: Server,
+    handler: Arc<dyn Handler>,
+    counters: Arc<Counters>,
     connections: Arc<Connections>,
     turned_away: Mutex<TurnedAway>,
     log: Log,
@@ -50,11 +52,12 @@ struct TurnedAway {
     told: Option<Instant>,
 }
 
-/// Opens the gate: from now on `server` answers what arrives at `listeners`. Returns when the
+/// Opens the gate: from now on `handler` answers what arrives at `listeners`. Returns when the
 /// threads run.
 pub fn open(
     listeners: Vec<TcpListener>,
-    server: Server,
+    handler: Arc<dyn Handler>,
+    counters: Arc<Counters>,
     limits: Limits,
     trusted: Trusted,
     log: Log,
@@ -68,7 +71,8 @@ pub fn open(
         per_block,
         trusted,
         upstreams: Upstreams::open(limits.upstreams, log.clone())?,
-        server,
+        handler,
+        counters,
         connections: Arc::new(Connections::new(threads, listeners.len(), per_block)),
         turned_away: Mutex::default(),
         log,
@@ -162,11 +166,11 @@ impl Gate {
         let is_exempt = remote == local.ip() || self.trusted.contains(remote);
         let stream = Arc::new(stream);
         let Some(place) = self.connections.enter(&stream, remote, is_exempt) else {
-            self.server.counters.connections.turned_away.add();
+            self.counters.connections.turned_away.add();
             self.tell_of_turned_away(remote);
             return;
         };
-        let _open = self.server.counters.connections.open();
+        let _open = self.counters.connections.open();
         let received = std::mem::take(&mut buffers.received);
         let ends = (local, remote);
         let mut client = Client::new(stream, place, ends, received);
@@ -184,13 +188,13 @@ impl Gate {
         buffers: &mut Buffers,
     ) -> Option<Client> {
         match client.read_request(&self.limits, &self.trusted, &mut buffers.request) {
-            Ok(true) => {}
-            Ok(false) => {
+            Received::Request => {}
+            Received::Nothing => {
                 self.end(client, buffers);
                 return None;
             }
-            Err(refused) => {
-                self.refuse(client, refused, buffers);
+            Received::Refused(refusal) => {
+                self.refuse(client, refusal, buffers);
                 return None;
             }
         }
@@ -199,7 +203,7 @@ impl Gate {
             client.is_head(),
             client,
             &mut buffers.answer,
-            &mut |request, client| self.server.serve(request, client.visitor()),
+            &mut |request, client| self.handler.answer(request, client.visitor()),
         );
         let Ok(answer) = exchanged else {
             self.refuse(client, head::BUSY, buffers);
@@ -218,20 +222,16 @@ impl Gate {
 
     fn end(&self, client: Client, buffers: &mut Buffers) {
         if client.was_evicted() {
-            self.server.counters.connections.evicted.add();
+            self.counters.connections.evicted.add();
         }
         buffers.received = client.end();
     }
 
-    fn refuse(&self, mut client: Client, refused: HttpRefusal, buffers: &mut Buffers) {
-        self.server.counters.refuse(refused.reason);
-        let remote = client.remote();
-        self.log.line(
-            About::Trouble,
-            format_args!("refused {remote}: {} ({})", refused.text, refused.fault()),
-        );
+    fn refuse(&self, mut client: Client, refusal: HttpRefusal, buffers: &mut Buffers) {
+        let mut body = Vec::new();
+        self.handler.refuse(refusal, client.remote(), &mut body);
         // Whether that reaches it is the client's business.
-        let _ = client.refuse(refused, &mut buffers.answer);
+        let _ = client.refuse(refusal.status, &body, &mut buffers.answer);
         self.end(client, buffers);
     }
 

@@ -1,10 +1,11 @@
 //! Tests of `gate/serve.rs`.
 
 use super::*;
+use crate::gate::visitor::Visitor;
 use crate::log::Verbosity;
-use crate::tracker::{Settings, Tracker};
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use tiny_http::{Request, Response, StatusCode};
 
 const LIMITS: Limits = Limits {
     threads: 3,
@@ -13,67 +14,106 @@ const LIMITS: Limits = Limits {
     answer_time: Duration::from_millis(300),
     idle_time: Duration::from_millis(300),
 };
+/// For what has to happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Of one answer; so many of them are more than the system buffers for a client that does not
+/// read.
+const BIG: usize = 30_000;
+const MANY: usize = 1000;
 
-fn opened_with<const LISTENERS: usize>(limits: Limits) -> [SocketAddr; LISTENERS] {
+/// Finds nothing, but for something big.
+struct Nothing;
+
+impl Handler for Nothing {
+    fn answer(&self, request: Request, _: &Visitor) {
+        let _ = match request.url() {
+            "/big" => request
+                .respond(Response::from_data(vec![b'x'; BIG]).with_chunked_threshold(usize::MAX)),
+            _ => {
+                request.respond(Response::empty(StatusCode(404)).with_chunked_threshold(usize::MAX))
+            }
+        };
+    }
+
+    fn refuse(&self, refusal: HttpRefusal, _: IpAddr, body: &mut Vec<u8>) {
+        body.extend_from_slice(refusal.text.as_bytes());
+    }
+}
+
+fn opened_with<const LISTENERS: usize>(limits: Limits) -> ([SocketAddr; LISTENERS], Arc<Counters>) {
     let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
-    let tracker = Tracker::new(Settings::default());
-    let server = Server {
-        tracker: Arc::new(tracker),
-        began: Instant::now(),
-        scrape: false,
-        untrusted_proxies: Default::default(),
-        page: Default::default(),
-        counters: crate::counters::Counters::new(),
-        log: log.clone(),
-    };
     let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
     let listeners: [TcpListener; LISTENERS] = std::array::from_fn(|_| listen());
     let addresses = listeners.each_ref().map(|l| l.local_addr().unwrap());
-    open(listeners.into(), server, limits, Trusted::default(), log).unwrap();
-    addresses
+    let counters = Counters::new();
+    open(
+        listeners.into(),
+        Arc::new(Nothing),
+        Arc::clone(&counters),
+        limits,
+        Trusted::default(),
+        log,
+    )
+    .unwrap();
+    (addresses, counters)
 }
 
 fn opened() -> SocketAddr {
-    let [address] = opened_with(LIMITS);
+    let ([address], _) = opened_with(LIMITS);
     address
 }
 
+/// What comes until the gate closes the connection. Panics if it does not.
 fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
-    let time = Some(Duration::from_secs(5));
-    stream.set_read_timeout(time).unwrap();
-    // A reset comes where a place was given to another.
-    let _ = stream.read_to_string(&mut answer);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    if let Err(error) = stream.read_to_string(&mut answer) {
+        // A reset comes where a place was given to another.
+        assert!(!super::super::timed::is_timeout(&error), "it is not closed");
+    }
     answer
 }
 
-/// The row "a handler panics" of the list in `dont_readme.txt`.
 #[test]
-fn a_panic_costs_one_answer_and_no_thread() {
-    let address = opened();
-    let get = |path| ask(address, &format!("GET {path} HTTP/1.0\r\n\r\n"));
-    for _ in 0..10 {
-        assert!(get("/panic").starts_with("HTTP/1.1 500 "));
-        assert!(get("/announce").contains("info_hash is missing"));
-    }
-}
-
-#[test]
-fn the_slow_are_told_and_the_silent_are_not() {
+fn the_slow_are_told_and_the_silent_and_the_idle_are_not() {
     let address = opened();
     assert!(ask(address, "GET / HT").starts_with("HTTP/1.1 408 "));
     assert_eq!(ask(address, ""), "");
+    let begin = Instant::now();
     let kept = ask(address, "GET /x HTTP/1.1\r\n\r\n");
-    assert!(kept.starts_with("HTTP/1.1 404 "), "and then closed as idle");
+    assert!(kept.starts_with("HTTP/1.1 404 "), "{kept}");
+    assert!(!kept.contains("Connection: close"), "{kept}");
+    assert!(
+        begin.elapsed() >= LIMITS.idle_time,
+        "closed as idle, and not before"
+    );
+}
+
+#[test]
+fn who_does_not_take_an_answer_is_disconnected_in_time() {
+    let ([address], counters) = opened_with(LIMITS);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let requests = "GET /big HTTP/1.1\r\n\r\n".repeat(MANY);
+    stream.write_all(requests.as_bytes()).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while counters.connections.closed.get() == 0 {
+        assert!(
+            Instant::now() < deadline,
+            "it waits for a client that does not read"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    drop(stream);
 }
 
 /// Clients travel between threads of all listeners, so busy clients of one may have the
 /// threads of another.
 #[test]
 fn busy_clients_of_one_listener_leave_room_at_the_other() {
-    let [busy, other] = opened_with(Limits {
+    let ([busy, other], _) = opened_with(Limits {
         threads: 6,
         upstreams: 4,
         ..LIMITS
@@ -113,16 +153,4 @@ fn ask_until_closed(address: SocketAddr, is_over: &AtomicBool) -> io::Result<()>
         }
     }
     Ok(())
-}
-
-#[test]
-fn limits_leave_descriptors_for_everything_else() {
-    for descriptors in [20, 64, 256, 1024, 1 << 20] {
-        let limits = Limits::for_descriptors(Some(descriptors));
-        assert!(limits.threads >= 4 && limits.upstreams >= 2);
-        if descriptors >= 64 {
-            assert!(limits.threads + 3 * limits.upstreams + 20 <= descriptors);
-        }
-    }
-    assert_eq!(Limits::for_descriptors(None).threads, 128);
 }

@@ -1,7 +1,7 @@
 //! The proxies that are trusted (`--trust-proxy`): a set of networks, and whether an address is
 //! in it.
 //!
-//! Values only. What a trusted proxy says of its clients is read in `http/forwarded.rs`.
+//! Values only. What a trusted proxy says of its clients is read in `forwarded.rs`.
 
 use crate::address;
 use std::net::{IpAddr, Ipv4Addr};

@@ -51,7 +51,7 @@ struct Pool<T> {
 
 /// A tiny_http and its connections.
 ///
-/// Whoever waits for a request from its queue has left a owner at one of its connections,
+/// Whoever waits for a request from its queue has left an owner at one of its connections,
 /// and leaves with one. So there are as many left as there are threads waiting, always.
 struct Generation<T> {
     server: Kept,
@@ -250,7 +250,7 @@ impl<T> Upstreams<T> {
         let server =
             without_panic(|| Server::from_listener(listener, None).map_err(io::Error::other))?;
         let server = Kept::new(server);
-        let upstreams = self.open_links(&upstream_listener, &server.0);
+        let upstreams = self.open_upstreams(&upstream_listener, &server.0);
         // However that went: a tiny_http that is given up must not go on accepting.
         close_listener(&server.0, &upstream_listener);
         let upstreams = upstreams?;
@@ -259,7 +259,7 @@ impl<T> Upstreams<T> {
         Ok(())
     }
 
-    fn open_links(
+    fn open_upstreams(
         &self,
         upstream_listener: &UpstreamListener,
         server: &Server,
@@ -297,8 +297,8 @@ impl<T> Pool<T> {
 }
 
 impl<T> Generation<T> {
-    /// A left owner for a thread that gets no request from the queue: its own, unless
-    /// another thread has that.
+    /// An owner for a thread that gets no request from the queue: its own, unless another thread
+    /// has that.
     fn reclaim(&self, own: usize) -> InFlight<T> {
         loop {
             for number in iter::once(own).chain(0..self.upstreams.len()) {
@@ -308,6 +308,15 @@ impl<T> Generation<T> {
             }
             // There is one, but where this thread had just looked.
             thread::yield_now();
+        }
+    }
+}
+
+impl<T> Drop for Generation<T> {
+    fn drop(&mut self) {
+        // Requests that nobody took hold connections, and so descriptors.
+        while let Ok(Some(request)) = self.server.0.try_recv() {
+            discard(request);
         }
     }
 }
@@ -346,7 +355,7 @@ fn close_listener(server: &Server, upstream_listener: &UpstreamListener) {
 }
 
 /// Gets rid of a request that is not the gate's, or that nobody waits for.
-pub fn discard(request: Request) {
+fn discard(request: Request) {
     match request.body_length() {
         None | Some(0) => drop(request.respond(Response::empty(StatusCode(403)))),
         // Dropping it would allocate as much as its header says, and answering drops it.

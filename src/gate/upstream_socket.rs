@@ -19,18 +19,9 @@ mod system {
     pub type Stream = std::os::unix::net::UnixStream;
 
     /// tiny_http, never dropped: it takes every Unix socket for a file that it has to remove, and
-    /// panics over one that is none. What it holds beyond some hundred bytes is let go here; its
-    /// accepting thread has ended when its listener was closed.
+    /// panics over one that is none. What it keeps is some hundred bytes, once its queue is empty;
+    /// its accepting thread has ended when its listener was closed.
     pub struct Kept(pub ManuallyDrop<Server>);
-
-    impl Drop for Kept {
-        fn drop(&mut self) {
-            // Requests that nobody took hold connections, and so descriptors.
-            while let Ok(Some(request)) = self.0.try_recv() {
-                crate::gate::upstream::discard(request);
-            }
-        }
-    }
 
     impl Kept {
         pub fn new(server: Server) -> Kept {

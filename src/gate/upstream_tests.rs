@@ -1,3 +1,5 @@
+//! Tests of `gate/upstream.rs`.
+
 use super::*;
 use crate::gate::timed::is_timeout;
 use crate::log::Verbosity;

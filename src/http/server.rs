@@ -12,6 +12,8 @@ use crate::address::Scope;
 use crate::announce::{Refusal, Reply};
 use crate::counters::{Counters, Reason};
 use crate::gate::forwarded::Via;
+use crate::gate::handler::Handler;
+use crate::gate::head::HttpRefusal;
 use crate::gate::visitor::Visitor;
 use crate::log::{About, Log};
 use crate::own_addresses;
@@ -56,9 +58,8 @@ const METRICS: &[(&str, &str)] = &[
     ("Cache-Control", "no-store"),
 ];
 
-impl Server {
-    /// Answers one request, of this visitor.
-    pub fn serve(&self, request: Request, visitor: &Visitor) {
+impl Handler for Server {
+    fn answer(&self, request: Request, visitor: &Visitor) {
         let begin = Instant::now();
         // A panic must not take the thread with it: there would soon be none left.
         let response = catch_unwind(AssertUnwindSafe(|| self.respond(&request, visitor)));
@@ -102,6 +103,23 @@ impl Server {
         self.counters.http.durations.add(begin.elapsed());
     }
 
+    fn refuse(&self, refusal: HttpRefusal, remote: IpAddr, body: &mut Vec<u8>) {
+        self.counters.refuse(refusal.reason);
+        self.log.line(
+            About::Trouble,
+            format_args!("refused {remote}: {} ({})", refusal.text, refusal.fault()),
+        );
+        if refusal.reason == Reason::NotAGet {
+            // Of all these, only this can be an announce by a client that means it.
+            write_refusal(&Refusal::NotAGet, body);
+        } else {
+            body.extend_from_slice(refusal.text.as_bytes());
+            body.push(b'\n');
+        }
+    }
+}
+
+impl Server {
     fn respond(&self, request: &Request, visitor: &Visitor) -> Response {
         #[cfg(test)]
         assert_ne!(request.url(), "/panic", "on purpose");
@@ -198,7 +216,7 @@ impl Server {
         let mut reply = Reply::default();
         let now = self.began.elapsed();
         // Without the client's address there is only the proxy's, which is no peer's.
-        let is_whole = visitor.via.refusal().map_or(Ok(()), Err);
+        let is_whole = unknown_client(&visitor.via).map_or(Ok(()), Err);
         let asked = is_whole.and_then(|()| read(query.as_bytes(), path));
         let handled = asked.and_then(|(mut announce, form)| {
             if visitor.via == Via::UntrustedProxy {
@@ -252,6 +270,15 @@ impl Server {
     }
 }
 
+/// Why nobody knows who asks, if so.
+fn unknown_client(via: &Via) -> Option<Refusal> {
+    match via {
+        Via::Direct | Via::UntrustedProxy => None,
+        Via::Unstated => Some(Refusal::NotForwarded),
+        Via::Unreadable(said) => Some(Refusal::Forwarded(said.clone())),
+    }
+}
+
 fn not_found(visitor: &Visitor) -> String {
     let reached = visitor.local.to_string();
     let host = visitor.host().unwrap_or(&reached);
@@ -260,3 +287,7 @@ fn not_found(visitor: &Visitor) -> String {
          (with https if you came by that):\nhttp://{host}/announce\n"
     )
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

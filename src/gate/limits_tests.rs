@@ -1,0 +1,24 @@
+//! Tests of `gate/limits.rs`.
+
+use super::*;
+
+#[test]
+fn limits_leave_descriptors_for_everything_else() {
+    for descriptors in [20, 64, 256, 1024, 1 << 20] {
+        let limits = Limits::for_descriptors(Some(descriptors));
+        assert!(limits.threads >= 4 && limits.upstreams >= 2);
+        if descriptors >= 64 {
+            assert!(limits.threads + 3 * limits.upstreams + 20 <= descriptors);
+        }
+    }
+    assert_eq!(Limits::for_descriptors(None).threads, 128);
+}
+
+/// As the README and dont_readme.txt have them.
+#[test]
+fn times_are_those_that_the_documents_name() {
+    let limits = Limits::for_descriptors(None);
+    assert_eq!(limits.head_time, Duration::from_secs(5));
+    assert_eq!(limits.answer_time, Duration::from_secs(5));
+    assert_eq!(limits.idle_time, Duration::from_secs(30));
+}

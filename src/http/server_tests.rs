@@ -1,0 +1,54 @@
+//! Tests of `http/server.rs`.
+
+use super::*;
+use crate::gate::limits::Limits;
+use crate::gate::serve;
+use crate::gate::trusted::Trusted;
+use crate::log::Verbosity;
+use crate::tracker::Settings;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+/// A server behind a gate.
+fn opened() -> SocketAddr {
+    let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
+    let counters = Counters::new();
+    let server = Server {
+        tracker: Arc::new(Tracker::new(Settings::default())),
+        began: Instant::now(),
+        scrape: false,
+        untrusted_proxies: Default::default(),
+        page: Default::default(),
+        counters: Arc::clone(&counters),
+        log: log.clone(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits::for_descriptors(Some(64));
+    let server = Arc::new(server);
+    let trusted = Trusted::default();
+    serve::open(vec![listener], server, counters, limits, trusted, log).unwrap();
+    address
+}
+
+/// The row "a handler panics" of the list in `dont_readme.txt`.
+#[test]
+fn a_panic_costs_one_answer_and_no_thread() {
+    let address = opened();
+    let get = |path| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let time = Some(Duration::from_secs(10));
+        stream.set_read_timeout(time).unwrap();
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("an answer in time");
+        answer
+    };
+    for _ in 0..10 {
+        assert!(get("/panic").starts_with("HTTP/1.1 500 "));
+        assert!(get("/announce").contains("info_hash is missing"));
+    }
+}
