@@ -4,6 +4,8 @@
 //! not counted here but known to the state; what the numbers look like to others is in
 //! `http/metrics.rs` and `http/page.rs`.
 
+use crate::history::History;
+use crate::swarms::Totals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -19,6 +21,8 @@ pub struct Counters {
     pub udp: Transport,
     /// HTTP connections.
     pub connections: Connections,
+    /// What the numbers were in the last ten minutes.
+    pub history: History,
     refused: [Counter; Reason::LABELS.len()],
 }
 
@@ -197,8 +201,22 @@ impl Counters {
             http: Transport::default(),
             udp: Transport::default(),
             connections: Connections::default(),
+            history: History::new(),
             refused: std::array::from_fn(|_| Counter::default()),
         })
+    }
+
+    /// Announces that were answered.
+    pub fn answered(&self) -> u64 {
+        self.http.announces.answered.get() + self.udp.announces.answered.get()
+    }
+
+    /// Carries the history on; for each announce to call before it is counted, and for who looks.
+    pub fn advance(&self, now: Duration, totals: impl FnOnce() -> Totals) {
+        self.history.advance(now, || {
+            let totals = totals();
+            (self.answered(), totals.count(true) + totals.count(false))
+        });
     }
 
     /// Something was refused.

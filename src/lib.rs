@@ -28,6 +28,8 @@ pub mod names;
 
 pub mod counters;
 
+pub mod history;
+
 pub mod gate;
 
 pub mod http;

@@ -158,6 +158,38 @@ fn a_hidden_page_asks_for_nothing_until_it_is_seen_again() {
     browser.wait_until(&shows("torrents", "1"));
 }
 
+#[test]
+fn the_graphs_are_there_at_once_after_a_reload() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let tracker = Tracker::start(&["-p", "0"]);
+    let origin = format!("http://{}", ipv4(&tracker));
+    for port in 1..=20 {
+        ask(&tracker, &format!("port={port}&left=5"));
+    }
+    browser.open(&origin);
+    // Ten seconds after the start the first step is over.
+    let line = |id: &str| format!("document.getElementById('{id}line').getBBox().height");
+    browser.wait_until(&format!("{} === 100", line("rates")));
+    browser.open(&origin);
+    // Not waited for: it comes with the page itself.
+    for (id, begin) in [("rates", "Announces a second, "), ("peers", "Peers, ")] {
+        assert_eq!(browser.run(&format!("return {}", line(id))), 100, "{id}");
+        let title = format!("document.querySelector('[aria-labelledby={id}words] title')");
+        let words = browser.run(&format!("return {title}.textContent"));
+        let words = words.as_str().expect("text");
+        let minutes = words.strip_prefix(begin).expect(begin);
+        let newest = minutes.rsplit([' ', ',']).next().expect("a number");
+        assert!(
+            newest.parse::<f32>().is_ok_and(|value| value > 0.0),
+            "{words}"
+        );
+    }
+    browser.wait_until(&shows("peersmost", "20"));
+    assert_clean(&browser, &origin);
+}
+
 /// Pictures for those who want to look at it, in `target/tmp`, and that nothing is cut off.
 #[test]
 fn the_page_fits_phones_and_the_dark() {

@@ -14,4 +14,6 @@ pub mod bencode;
 
 pub mod page;
 
+pub mod graph;
+
 pub mod metrics;

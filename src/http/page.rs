@@ -4,6 +4,7 @@
 //! Values in, text out; who may see what is for `server.rs` to say. The texts themselves lie in
 //! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
 
+use super::graph;
 use crate::counters::{Counters, Reason};
 use crate::gate::head::is_host;
 use crate::swarms::{OneAddress, Totals};
@@ -25,8 +26,8 @@ pub const HTML: &[(&str, &str)] = &[
     (
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
-         style-src 'sha256-QRtIDqrYKhWOcFdiLUQimn9tJH9Xovb3tVsl1UrFmec='; \
-         script-src 'sha256-w+dDddPZYPvUfIfzP+PlStu0/1HVkbUyYsJt+oz7Z7Q='; \
+         style-src 'sha256-9L5SZqCtPGFixFWiCbmCfnryB3kajs+8osfeVT9/dUQ='; \
+         script-src 'sha256-zRljwrdzHXYYh/WMOpicNkx+Kv02V7Czga2vYgxFxNg='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
@@ -111,7 +112,7 @@ impl Front<'_> {
         let mut texts = self.texts();
         let ms = self.uptime.as_secs() * 1000 + u64::from(self.uptime.subsec_millis());
         texts.push(("ms", ms.to_string()));
-        texts.push(("answered", self.answered().to_string()));
+        texts.push(("answered", self.counters.answered().to_string()));
         let mut out = String::new();
         let mut before = '{';
         for (name, text) in texts {
@@ -123,11 +124,6 @@ impl Front<'_> {
         out
     }
 
-    fn answered(&self) -> u64 {
-        let Counters { http, udp, .. } = self.counters;
-        http.announces.answered.get() + udp.announces.answered.get()
-    }
-
     /// What changes: the numbers, and what a person should know. What does not apply is empty.
     fn texts(&self) -> Vec<Text> {
         let OneAddress {
@@ -137,12 +133,15 @@ impl Front<'_> {
         } = self.one_address;
         let of = format!(" of {} looked at", grouped(of.into()));
         let refused = |reason| self.counters.refused(reason);
-        let is_silent = self.answered() == 0;
+        let answered = self.counters.answered();
+        let is_silent = answered == 0;
+        let steps = self.counters.history.steps();
+        let (rates, peers) = (graph::announces(&steps), graph::peers(&steps));
         vec![
             ("torrents", grouped(self.totals.torrents as u64)),
             ("seeders", grouped(self.totals.count(true).into())),
             ("leechers", grouped(self.totals.count(false).into())),
-            ("announces", grouped(self.answered())),
+            ("announces", grouped(answered)),
             ("uptime", uptime(self.uptime.as_secs())),
             ("silent", if is_silent { SILENT } else { "" }.to_owned()),
             ("here", hint(HERE, on_this_machine.into(), &of)),
@@ -152,6 +151,12 @@ impl Front<'_> {
                 hint(PORT_ZERO, refused(Reason::PortZero), " so far"),
             ),
             ("full", hint(FULL, refused(Reason::StoreIsFull), " so far")),
+            ("ratesline", rates.points),
+            ("ratesmost", rates.most),
+            ("rateswords", rates.words),
+            ("peersline", peers.points),
+            ("peersmost", peers.most),
+            ("peerswords", peers.words),
         ]
     }
 
@@ -239,7 +244,7 @@ fn authority(host: Option<&str>, local: SocketAddr) -> String {
 }
 
 /// `1,234,567`.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     match number {
         0..1000 => number.to_string(),
         _ => format!("{},{:03}", grouped(number / 1000), number % 1000),

@@ -203,6 +203,7 @@ impl Server {
         let now = self.began.elapsed();
         let mut ended = Vec::new();
         self.tracker.sweep(now, &mut ended);
+        self.counters.advance(now, || self.tracker.totals());
         report::ended(&self.log, &ended);
         now
     }
@@ -215,6 +216,7 @@ impl Server {
         let mut body = Vec::with_capacity(512);
         let mut reply = Reply::default();
         let now = self.began.elapsed();
+        self.counters.advance(now, || self.tracker.totals());
         // Without the client's address there is only the proxy's, which is no peer's.
         let is_whole = unknown_client(&visitor.via).map_or(Ok(()), Err);
         let asked = is_whole.and_then(|()| read(query.as_bytes(), path));

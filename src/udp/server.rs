@@ -179,6 +179,7 @@ impl Server {
         }
         match packet.action {
             Action::Announce(bytes) => {
+                counters.advance(now, || self.tracker.totals());
                 let local = bound.unwrap_or_else(|| local.towards(source, now));
                 let mut announce = packet::read_announce(bytes, source, local);
                 let numwant = announce.numwant.unwrap_or(MOST_PEERS);
