@@ -31,6 +31,8 @@ mod log;
 mod page;
 /// Behind a proxy, and several trackers behind one.
 mod proxy;
+/// Which module of the tracker imports which.
+mod rooms;
 /// Counts without an announce, over HTTP, and that a real client understands them.
 mod scrape;
 /// All of it at the same time, for minutes: honest clients and the others.
