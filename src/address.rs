@@ -1,6 +1,6 @@
 //! Addresses: their one canonical form, their scope, and whom they lead to.
 //!
-//! Values only; nothing here asks the machine which addresses it has (see `own_addresses.rs`).
+//! Values only; nothing here asks the machine which addresses it has (see `own_addresses/`).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -54,6 +54,12 @@ impl Scope {
         };
         if is_lan { Scope::Lan } else { Scope::Global }
     }
+}
+
+/// Whether an address is one of IPv6 that counts on one link only, and is an address only together
+/// with the name of an interface, which is another one on each machine.
+pub fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// Addresses that belong to one customer of the internet: one of IPv4, a /64 of IPv6. What is

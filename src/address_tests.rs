@@ -70,3 +70,16 @@ fn where_no_peer_can_live() {
         assert!(is_unicast(ip(text)), "{text}");
     }
 }
+
+#[test]
+fn link_local_is_of_ipv6_alone() {
+    for (text, expected) in [
+        ("fe80::1", true),
+        ("febf::1", true),
+        ("fec0::1", false),
+        ("fd00::1", false),
+        ("169.254.1.1", false),
+    ] {
+        assert_eq!(is_link_local(text.parse().unwrap()), expected, "{text}");
+    }
+}

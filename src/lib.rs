@@ -16,6 +16,8 @@ pub mod ulimits;
 
 pub mod own_addresses;
 
+pub mod public_address;
+
 pub mod announce;
 
 pub mod address;

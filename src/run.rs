@@ -10,7 +10,7 @@ use crate::http::{self, page};
 use crate::listen;
 use crate::log::{About, Log};
 use crate::options::Options;
-use crate::own_addresses;
+use crate::own_addresses::OwnAddresses;
 use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
 use crate::threads::{self, Plan};
@@ -36,6 +36,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     let plan = threads::plan(wanted, sockets.tcp.len(), sockets.udp.len())?;
     limits.upstreams = plan.upstreams;
 
+    let own_addresses = Arc::new(OwnAddresses::look());
     let began = Instant::now();
     let tracker = Arc::new(Tracker::new(settings(options, &log)));
     let counters = Counters::new();
@@ -62,6 +63,7 @@ pub fn start(options: &Options) -> Result<(), String> {
             has_udp,
             bind: sockets.bind.clone(),
         },
+        own_addresses: Arc::clone(&own_addresses),
         counters: Arc::clone(&counters),
         log: log.clone(),
     };
@@ -71,7 +73,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     serve::open(sockets.tcp, server, counters, limits, trusted, log.clone())
         .map_err(cannot_start)?;
     let place = Place {
-        addresses: &own_addresses::bound_to(&sockets.bind),
+        addresses: &own_addresses.reached_by(&sockets.bind),
         bind: &sockets.bind,
         port: sockets.port,
         has_udp,

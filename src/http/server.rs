@@ -16,7 +16,7 @@ use crate::gate::handler::Handler;
 use crate::gate::head::HttpRefusal;
 use crate::gate::visitor::Visitor;
 use crate::log::{About, Log};
-use crate::own_addresses;
+use crate::own_addresses::OwnAddresses;
 use crate::report;
 use crate::tracker::Tracker;
 use std::io::Write;
@@ -38,6 +38,8 @@ pub struct Server {
     pub untrusted_proxies: UntrustedProxies,
     /// What the page needs to know, and who may see it.
     pub page: page::Settings,
+    /// This machine's own, for the page.
+    pub own_addresses: Arc<OwnAddresses>,
     /// Where to count, shared with UDP.
     pub counters: Arc<Counters>,
     /// Where to tell.
@@ -171,12 +173,7 @@ impl Server {
             uptime: now,
             host: visitor.host(),
             local: visitor.local,
-            // Not with every poll: it takes a few system calls to find out.
-            for_others: if is_page {
-                self.for_others(visitor)
-            } else {
-                None
-            },
+            for_others: self.for_others(visitor),
         };
         let text = if is_page { front.page() } else { front.json() };
         text.into_bytes()
@@ -189,7 +186,7 @@ impl Server {
         if !is_here || visitor.via != Via::Direct {
             return None;
         }
-        let addresses = own_addresses::bound_to(&self.page.bind);
+        let addresses = self.own_addresses.reached_by(&self.page.bind);
         addresses.into_iter().find(|ip| !ip.is_loopback())
     }
 

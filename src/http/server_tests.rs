@@ -18,6 +18,7 @@ fn opened() -> SocketAddr {
         began: Instant::now(),
         scrape: false,
         untrusted_proxies: Default::default(),
+        own_addresses: Arc::default(),
         page: Default::default(),
         counters: Arc::clone(&counters),
         log: log.clone(),

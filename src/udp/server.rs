@@ -258,7 +258,9 @@ impl LocalAddresses {
         *self.known.entry(network).or_insert_with(|| {
             // Where there is no way back the answer is lost; a loopback address leads nobody
             // from outside anywhere, so nothing wrong is shown meanwhile.
-            own_addresses::towards(source).unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())
+            own_addresses::towards(source)
+                .filter(|ip| !address::is_link_local(*ip))
+                .unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())
         })
     }
 }

@@ -1,0 +1,162 @@
+//! Tests of `public_address.rs`.
+
+use super::*;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn hosts(text: &str) -> Vec<PublicHost> {
+    let read = |word: &str| match word.parse() {
+        Ok(ip) => PublicHost::Address(ip),
+        Err(_) => PublicHost::Name(word.to_owned()),
+    };
+    text.split_whitespace().map(read).collect()
+}
+
+fn public(text: &str) -> PublicAddress {
+    PublicAddress::new(hosts(text), 9000, true)
+}
+
+fn ips(public: &PublicAddress) -> [Option<IpAddr>; 2] {
+    [false, true].map(|is_ipv6| public.ip(is_ipv6))
+}
+
+#[test]
+fn nothing_is_known_until_somebody_says_so() {
+    let public = public("");
+    assert_eq!(ips(&public), [None, None]);
+    assert!(!public.is_known());
+    assert_eq!(public.urls(), [] as [&str; 0]);
+}
+
+#[test]
+fn addresses_are_known_at_once() {
+    let public = public("203.0.113.7 2001:db8::7");
+    assert_eq!(
+        ips(&public),
+        [Some(ip("203.0.113.7")), Some(ip("2001:db8::7"))]
+    );
+    assert!(public.is_known());
+    let expected = [
+        "http://203.0.113.7:9000/announce",
+        "udp://203.0.113.7:9000/announce",
+        "http://[2001:db8::7]:9000/announce",
+        "udp://[2001:db8::7]:9000/announce",
+    ];
+    assert_eq!(public.urls(), expected);
+}
+
+#[test]
+fn a_name_is_in_the_urls_at_once_and_its_addresses_are_known_later() {
+    let public = public("a.example");
+    assert_eq!(ips(&public), [None, None]);
+    let urls = [
+        "http://a.example:9000/announce",
+        "udp://a.example:9000/announce",
+    ];
+    assert_eq!(public.urls(), urls);
+    assert_eq!(public.learn(&|_| vec![]), ["a.example"]);
+    assert_eq!(ips(&public), [None, None]);
+    let found = [
+        ip("192.168.1.5"),
+        ip("::1"),
+        ip("::ffff:203.0.113.7"),
+        ip("203.0.113.8"),
+    ];
+    assert_eq!(public.learn(&|_| found.to_vec()), [] as [&str; 0]);
+    assert_eq!(
+        ips(&public),
+        [Some(ip("203.0.113.7")), None],
+        "the first of the internet"
+    );
+    assert_eq!(public.learn(&|_| vec![]), ["a.example"]);
+    assert_eq!(
+        ips(&public),
+        [Some(ip("203.0.113.7")), None],
+        "no answer changes nothing"
+    );
+    assert_eq!(public.learn(&|_| vec![ip("2001:db8::7")]), [] as [&str; 0]);
+    assert_eq!(ips(&public), [None, Some(ip("2001:db8::7"))]);
+    assert_eq!(public.urls(), urls);
+}
+
+#[test]
+fn a_name_that_leads_into_a_network_is_unknown() {
+    let public = public("a.example");
+    assert_eq!(public.learn(&|_| vec![ip("192.168.1.5")]), ["a.example"]);
+    assert_eq!(ips(&public), [None, None]);
+}
+
+fn forwarded(ip: &str, tcp_port: u16, udp_port: Option<u16>) -> Option<Forwarded> {
+    let ip = ip.parse().unwrap();
+    Some(Forwarded {
+        ip,
+        tcp_port,
+        udp_port,
+    })
+}
+
+#[test]
+fn what_the_router_forwards_is_used_until_it_does_not_any_more() {
+    let public = public("");
+    assert!(public.set_forwarded(forwarded("203.0.113.7", 9001, Some(9002))));
+    assert!(
+        !public.set_forwarded(forwarded("203.0.113.7", 9001, Some(9002))),
+        "no news"
+    );
+    assert!(public.is_known());
+    assert_eq!(ips(&public), [Some(ip("203.0.113.7")), None]);
+    let expected = [
+        "http://203.0.113.7:9001/announce",
+        "udp://203.0.113.7:9002/announce",
+    ];
+    assert_eq!(public.urls(), expected);
+    assert!(public.set_forwarded(forwarded("203.0.113.7", 9001, None)));
+    assert_eq!(public.urls(), expected[..1]);
+    assert!(public.set_forwarded(None));
+    assert!(!public.is_known());
+    assert_eq!(ips(&public), [None, None]);
+}
+
+#[test]
+fn what_the_operator_says_wins_with_the_ports_of_the_router() {
+    let public = public("a.example 2001:db8::7");
+    public.set_forwarded(forwarded("203.0.113.7", 9001, Some(9001)));
+    assert_eq!(
+        ips(&public),
+        [Some(ip("203.0.113.7")), Some(ip("2001:db8::7"))]
+    );
+    assert_eq!(public.urls()[0], "http://a.example:9001/announce");
+    public.learn(&|_| vec![ip("203.0.113.99")]);
+    assert_eq!(
+        ips(&public),
+        [Some(ip("203.0.113.99")), Some(ip("2001:db8::7"))]
+    );
+}
+
+#[test]
+fn without_udp_no_udp_urls() {
+    let public = PublicAddress::new(hosts("203.0.113.7"), 9000, false);
+    assert_eq!(public.urls(), ["http://203.0.113.7:9000/announce"]);
+    public.set_forwarded(forwarded("203.0.113.8", 1, Some(2)));
+    assert_eq!(public.urls(), ["http://203.0.113.7:1/announce"]);
+}
+
+#[test]
+fn addresses_of_the_internet() {
+    for (text, expected) in [
+        ("203.0.113.7", true),
+        ("2001:db8::7", true),
+        ("192.168.1.5", false),
+        ("100.64.0.1", false),
+        ("fd00::1", false),
+        ("fe80::1", false),
+        ("127.0.0.1", false),
+        ("0.0.0.0", false),
+        ("::", false),
+        ("224.0.0.1", false),
+    ] {
+        assert_eq!(is_of_the_internet(ip(text)), expected, "{text}");
+    }
+}
