@@ -7,6 +7,8 @@ mod support;
 
 /// Hostile, broken and unlucky clients: the tracker goes on.
 mod abuse;
+/// Whatever address is shown, whoever it is shown to gets there by it.
+mod addresses_table;
 /// The page in a real browser.
 mod browser;
 /// The command line: options, exit codes, the lines of the start.

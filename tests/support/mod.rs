@@ -10,6 +10,8 @@
 pub mod browser;
 pub mod clients;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod internet;
 pub mod mutated;
 pub mod netns;
 pub mod random;

@@ -1,9 +1,16 @@
 //! Machines of a small network, each of them a network namespace: clients refuse to talk to peers
 //! at 127.x, and addresses inside namespaces cannot clash with those of the host or of a test that
-//! runs at the same time. What runs on the machines is the business of `tracker` and `clients`.
+//! runs at the same time. What runs on the machines is the business of `tracker` and `clients`; a
+//! network with a router, a container and an internet is in `internet`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
+use std::panic::resume_unwind;
 use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::thread;
 use std::time::Duration;
 
 use super::tools::netns_possible;
@@ -18,12 +25,6 @@ pub enum Family {
 /// Machines that reach each other and nothing else; dropping it takes them down.
 pub struct Lan {
     machines: Vec<Machine>,
-}
-
-/// One machine. It has 127.0.0.1 and ::1, and one address of each family of its network.
-pub struct Machine {
-    namespace: String,
-    number: u8,
 }
 
 impl Lan {
@@ -42,48 +43,116 @@ impl Lan {
     }
 
     /// The first machine is the switch too: it carries its addresses on a bridge, and every other
-    /// one is plugged into that. All interfaces are born inside namespaces, so that their names
-    /// need not be unique.
+    /// one is plugged into that.
     fn add(&mut self, number: u8, families: &[Family]) {
-        let namespace = format!("mayfly-{}", unique());
-        ip(&["netns", "add", &namespace]);
-        let machine = Machine { namespace, number };
+        let mut machine = Machine::new();
         let interface = if number == 1 { "bridge" } else { "eth0" };
-        machine.ip("link set lo up");
-        if let Some(switch) = self.machines.first() {
-            let (port, at) = (format!("port{number}"), &switch.namespace);
-            machine.ip(&format!(
-                "link add eth0 type veth peer name {port} netns {at}"
-            ));
-            switch.ip(&format!("link set {port} master bridge up"));
-        } else {
-            machine.ip("link add bridge type bridge");
+        match self.machines.first() {
+            Some(switch) => machine.plug_in(interface, switch, "bridge"),
+            None => machine.ip("link add bridge type bridge"),
         }
         machine.ip(&format!("link set {interface} up"));
         for &family in families {
-            // Without duplicate address detection an IPv6 address can be used at once.
-            let suffix = match family {
-                Family::V4 => "/24",
-                Family::V6 => "/64 nodad",
+            let address = match family {
+                Family::V4 => format!("10.77.0.{number}/24"),
+                Family::V6 => format!("fd00::{number:x}/64"),
             };
-            let address = machine.address(family);
-            machine.ip(&format!("address add {address}{suffix} dev {interface}"));
+            machine.add_address(&address, interface);
         }
         self.machines.push(machine);
     }
 }
 
+/// One machine: a network namespace with 127.0.0.1, ::1 and what is given to it. Dropping it takes
+/// it down, also when the test panics.
+pub struct Machine {
+    namespace: String,
+    /// In the order in which they were given to it.
+    addresses: Vec<IpAddr>,
+}
+
 impl Machine {
+    /// Needs `tools::netns_possible()`.
+    pub fn new() -> Machine {
+        let namespace = format!("mayfly-{}", unique());
+        ip(&["netns", "add", &namespace]);
+        let machine = Machine {
+            namespace,
+            addresses: vec![],
+        };
+        machine.ip("link set lo up");
+        machine
+    }
+
+    /// Lays a cable from a new interface of this machine to a bridge of another.
+    pub fn plug_in(&self, interface: &str, switch: &Machine, bridge: &str) {
+        // Names of interfaces have 15 characters at most.
+        let port = format!("p{}", unique());
+        self.connect_to(interface, switch, &port);
+        switch.ip(&format!("link set {port} master {bridge}"));
+    }
+
+    /// Lays a cable from a new interface of this machine to a new one of another. Both are born
+    /// inside namespaces, so that their names need not be unique on the host.
+    pub fn connect_to(&self, interface: &str, other: &Machine, its_interface: &str) {
+        let at = &other.namespace;
+        self.ip(&format!(
+            "link add {interface} type veth peer name {its_interface} netns {at}"
+        ));
+        self.ip(&format!("link set {interface} up"));
+        other.ip(&format!("link set {its_interface} up"));
+    }
+
+    /// Sets a value below /proc/sys/net, which every machine has its own of.
+    #[cfg(target_os = "linux")]
+    pub fn set(&self, name: &str, value: &str) {
+        let file = format!("/proc/sys/net/{name}");
+        let set = || std::fs::write(&file, value);
+        self.inside(set).unwrap_or_else(|e| panic!("{file}: {e}"));
+    }
+
+    /// Gives it an address, as in 10.77.0.1/24, that it can use at once.
+    pub fn add_address(&mut self, with_length: &str, interface: &str) {
+        let (address, _) = with_length.split_once('/').expect("ADDRESS/BITS");
+        let address: IpAddr = address.parse().expect("an address");
+        // That is, without duplicate address detection.
+        let suffix = if address.is_ipv6() { " nodad" } else { "" };
+        self.ip(&format!(
+            "address add {with_length}{suffix} dev {interface}"
+        ));
+        self.addresses.push(address);
+    }
+
     /// What to put in front of a command to run it on this machine.
     pub fn prefix(&self) -> [&str; 4] {
         ["ip", "netns", "exec", &self.namespace]
     }
 
+    /// The first of its addresses of this family.
     pub fn address(&self, family: Family) -> IpAddr {
-        match family {
-            Family::V4 => Ipv4Addr::new(10, 77, 0, self.number).into(),
-            Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, self.number.into()).into(),
-        }
+        let first = self.addresses(family).next();
+        first.unwrap_or_else(|| panic!("no {family:?} address"))
+    }
+
+    /// What `add_address` has given to it, of this family.
+    pub fn addresses(&self, family: Family) -> impl Iterator<Item = IpAddr> {
+        let has = move |ip: &IpAddr| ip.is_ipv6() == (family == Family::V6);
+        self.addresses.iter().copied().filter(has)
+    }
+
+    /// The link-local address of an interface, and the interface's number on this machine.
+    #[cfg(target_os = "linux")]
+    pub fn link_local(&self, interface: &str) -> (Ipv6Addr, u32) {
+        let file = "/proc/thread-self/net/if_inet6";
+        let text = self.inside(|| std::fs::read_to_string(file).expect("IPv6"));
+        let number = |hex: &str| u128::from_str_radix(hex, 16).expect("hex digits");
+        let found = text.lines().find_map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            // Address, interface, length, scope, flags, name.
+            let is_it = words[5] == interface && words[0].starts_with("fe80");
+            is_it.then(|| (number(words[0]).into(), number(words[1]) as u32))
+        });
+        found.unwrap_or_else(|| panic!("no link-local address on {interface}:\n{text}"))
     }
 
     /// An announce URL of a tracker on this machine.
@@ -98,6 +167,23 @@ impl Machine {
         args.extend(words.split_whitespace());
         ip(&args);
     }
+
+    /// Does something on this machine, in a thread of its own: the sockets that it opens are this
+    /// machine's for as long as they live, whoever uses them. (/proc/net is the
+    /// host's all the same; /proc/thread-self/net is not.)
+    #[cfg(target_os = "linux")]
+    pub fn inside<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+        use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+        let path = format!("/run/netns/{}", self.namespace);
+        let namespace = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let action = || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .unwrap_or_else(|e| panic!("moving into {path}: {e}"));
+            action()
+        };
+        let done = thread::scope(|scope| scope.spawn(action).join());
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
 }
 
 impl Drop for Machine {
@@ -111,8 +197,7 @@ impl Drop for Machine {
 
 /// Whether the caller, the test of this name in this module, runs on a machine of its own that has
 /// these addresses besides those of [`Machine`]. If not, this makes such a machine and runs the
-/// test there, so that both the tracker and the asker are inside: sockets cannot be moved to
-/// another namespace without unsafe code.
+/// test there, so that both the tracker and the asker are inside.
 pub fn is_on_a_machine_of_its_own(module: &str, test: &str, addresses: &[&str]) -> bool {
     const INSIDE: &str = "MAYFLY_TEST_IS_INSIDE";
     if std::env::var_os(INSIDE).is_some() {

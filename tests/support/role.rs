@@ -1,6 +1,7 @@
-//! Tests that need a client in another network namespace run themselves again there: threads of
-//! one process cannot be on different machines. The second run is told its role by its environment
-//! and talks to the first by lines. What there is to play is the tests' business.
+//! Tests that need a client in another network namespace, and in a process of its own, run
+//! themselves again there (for sockets alone, see `netns::Machine::inside`). The second run is told
+//! its role by its environment and talks to the first by lines. What there is to play is the tests'
+//! business.
 
 use std::process::{Command, Stdio};
 

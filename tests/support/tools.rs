@@ -21,6 +21,8 @@ pub fn tool(program: &str) -> Option<PathBuf> {
             "promtool" => "prometheus",
             "transmission-show" => "transmission-cli",
             "ip" => "iproute2",
+            "miniupnpd" => "miniupnpd miniupnpd-nftables",
+            "nft" => "nftables",
             "prlimit" | "setpriv" => "util-linux",
             "qemu-aarch64" | "qemu-arm" => "qemu-user",
             "wine" => "wine wine64",
