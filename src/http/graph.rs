@@ -3,7 +3,6 @@
 //!
 //! Values in, text out. Their frame and their colours are in `page.html` and `page.css`.
 
-use super::page::grouped;
 use crate::history::{SECONDS, STEPS, Step};
 
 /// How wide a step is, and where the highest value and zero are; the `viewBox` in `page.html` is
@@ -83,6 +82,14 @@ fn graph(
         points,
         most: mean(most, 1),
         words,
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Values in, text out; who may see what is for `server.rs` to say. The texts themselves lie in
 //! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
 
-use super::graph;
+use super::graph::{self, grouped};
 use crate::counters::{Counters, Reason};
 use crate::gate::head::is_host;
 use crate::swarms::{OneAddress, Totals};
@@ -240,14 +240,6 @@ fn authority(host: Option<&str>, local: SocketAddr) -> String {
     match host.filter(|host| is_host(host.as_bytes())) {
         Some(host) => host.to_owned(),
         None => local.to_string(),
-    }
-}
-
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    match number {
-        0..1000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }
 
