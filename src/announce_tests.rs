@@ -42,11 +42,3 @@ fn what_is_no_claim() {
     }
     assert_eq!(claim(&"a.".repeat(128)), None, "255 characters");
 }
-
-#[test]
-fn a_refusal_quotes_what_came_without_control_characters() {
-    for kind in [Refusal::Port, Refusal::Forwarded] {
-        let text = kind("1\r\n\u{1b}[2J".into()).to_string();
-        assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
-    }
-}

@@ -5,6 +5,7 @@
 //! `http/metrics.rs` and `http/page.rs`.
 
 use crate::history::History;
+use crate::refusal::Reason;
 use crate::swarms::Totals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,7 +24,7 @@ pub struct Counters {
     pub connections: Connections,
     /// What the numbers were in the last ten minutes.
     pub history: History,
-    refused: [Counter; Reason::LABELS.len()],
+    refused: [Counter; Reason::ALL.len()],
 }
 
 /// What came by one transport. On cache lines of its own, since the other's threads write at the
@@ -125,74 +126,6 @@ impl Durations {
     }
 }
 
-/// The reasons, and what they are called in `/metrics`. Whoever watches a tracker relies on these
-/// words, so that they stay when the texts of refusals change.
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $reason:ident $label:literal)*) => {
-        /// Why something was refused, without the particulars.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum Reason {
-            $($(#[$doc])* $reason,)*
-        }
-
-        impl Reason {
-            /// What each is called, in the order of the reasons.
-            pub const LABELS: [&str; [$($label),*].len()] = [$($label),*];
-
-            /// All of them.
-            #[cfg(test)]
-            pub const ALL: [Reason; Reason::LABELS.len()] = [$(Reason::$reason),*];
-        }
-    };
-}
-
-reasons! {
-    /// Neither GET nor HEAD.
-    NotAGet "not_a_get"
-    /// No `info_hash`.
-    MissingInfoHash "missing_info_hash"
-    /// No `peer_id`.
-    MissingPeerId "missing_peer_id"
-    /// No `port`.
-    MissingPort "missing_port"
-    /// `info_hash` has not 20 bytes.
-    InfoHash "info_hash"
-    /// `peer_id` has not 20 bytes.
-    PeerId "peer_id"
-    /// `port` is 0.
-    PortZero "port_zero"
-    /// `port` is no port.
-    Port "port"
-    /// As many peers as there may be.
-    StoreIsFull "store_full"
-    /// As many peers of one address as there may be.
-    TooManyOfAddress "address_full"
-    /// The same in one torrent.
-    TooManyOfAddressInTorrent "address_full_in_torrent"
-    /// A scrape, and they are off.
-    ScrapeIsOff "scrape_off"
-    /// A scrape of nothing in particular.
-    NothingToScrape "scrape_of_everything"
-    /// A trusted proxy that does not say for whom it asks.
-    Forwarded "forwarded"
-    /// A defect of the tracker.
-    Internal "internal"
-    /// A UDP packet with a connection id that is not, or no longer, its sender's.
-    ConnectionId "connection_id"
-    /// A UDP packet that is none.
-    BadPacket "bad_packet"
-    /// An HTTP request that is none.
-    BadRequest "bad_request"
-    /// An HTTP request that is too long.
-    TooLong "request_too_long"
-    /// An HTTP request with a body.
-    HasBody "request_body"
-    /// An HTTP request that did not arrive in time.
-    TooSlow "request_too_slow"
-    /// The tracker was too busy.
-    Busy "busy"
-}
-
 impl Counters {
     /// All zeros.
     pub fn new() -> Arc<Counters> {
@@ -231,8 +164,8 @@ impl Counters {
 
     /// The same for all reasons, with what they are called.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.refused.iter().map(Counter::get);
-        Reason::LABELS.into_iter().zip(counts)
+        let counted = |reason: Reason| (reason.label(), self.refused(reason));
+        Reason::ALL.into_iter().map(counted)
     }
 }
 

@@ -36,18 +36,6 @@ fn every_reason_has_a_counter_of_its_own() {
 }
 
 #[test]
-fn labels_are_what_prometheus_takes_and_distinct() {
-    let mut labels = Reason::LABELS.to_vec();
-    for label in &labels {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-        assert!(label.bytes().all(is_plain), "{label}");
-    }
-    labels.sort_unstable();
-    labels.dedup();
-    assert_eq!(labels.len(), Reason::LABELS.len());
-}
-
-#[test]
 fn an_open_connection_is_counted_until_it_is_dropped() {
     let connections = Connections::default();
     let open = connections.open();

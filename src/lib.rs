@@ -20,6 +20,8 @@ pub mod public_address;
 
 pub mod announce;
 
+pub mod refusal;
+
 pub mod address;
 
 pub mod tracker;
@@ -27,6 +29,8 @@ pub mod tracker;
 pub mod swarms;
 
 pub mod names;
+
+pub mod service;
 
 pub mod counters;
 
@@ -38,6 +42,10 @@ pub mod http;
 
 pub mod udp;
 
+pub mod compact;
+
 pub mod report;
 
 pub mod log;
+
+pub mod lock;

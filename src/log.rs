@@ -5,11 +5,12 @@
 //! out, so that a flood of announces neither slows the answers nor fills the disk. What is worth
 //! a line is decided where it happens.
 
+use crate::lock::lock;
 use crate::threads;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much the operator wants to read.
@@ -147,7 +148,7 @@ impl Log {
             return;
         }
         {
-            let mut buckets = self.0.lock();
+            let mut buckets = lock(&self.0.buckets);
             let bucket = &mut buckets[about as usize];
             if !bucket.take(Instant::now()) {
                 bucket.left_out += 1;
@@ -161,7 +162,7 @@ impl Log {
         }
         let line = stamped(SystemTime::now(), text);
         if self.0.queue.try_send(Message::Line(line)).is_err() {
-            self.0.lock()[about as usize].left_out += 1;
+            lock(&self.0.buckets)[about as usize].left_out += 1;
         }
     }
 
@@ -176,18 +177,13 @@ impl Log {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, [Bucket; KINDS]> {
-        // Numbers only; there is no half-changed state to fear.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn has_left_out(&self) -> bool {
-        self.lock().iter().any(|bucket| bucket.left_out > 0)
+        lock(&self.buckets).iter().any(|bucket| bucket.left_out > 0)
     }
 
     /// A line for each kind of which lines were left out.
     fn take_left_out(&self) -> Vec<String> {
-        let mut buckets = self.lock();
+        let mut buckets = lock(&self.buckets);
         let missed = buckets.iter_mut().filter(|bucket| bucket.left_out > 0);
         missed
             .map(|bucket| {

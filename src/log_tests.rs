@@ -101,9 +101,7 @@ fn a_blocked_terminal_stops_the_lines_and_nothing_else() {
             log.line(kind, format_args!("{n}"));
         }
     }
-    let queued = log
-        .0
-        .lock()
+    let queued = lock(&log.0.buckets)
         .iter()
         .map(|bucket| bucket.left_out)
         .sum::<u64>();

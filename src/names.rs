@@ -3,10 +3,11 @@
 //! A request never waits for a name: it gets what is known by now, and what is not known is asked
 //! for by a thread of its own. Whose names are worth resolving is for `tracker.rs` to say.
 
+use crate::lock::{lock, wait};
 use crate::threads;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// Most names waiting to be resolved; what comes then has to ask again with its next announce.
@@ -67,7 +68,7 @@ impl Names {
     /// The canonical address of `name`, of the family that `ipv6` says if it has one, or `None`
     /// as long as that is not known. Never blocks for longer than a look into a table takes.
     pub fn lookup(&self, name: &str, ipv6: bool, now: Duration) -> Option<IpAddr> {
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
         let Some(known) = state.known.get(name) else {
             self.ask(&mut state, name, now);
             return None;
@@ -84,7 +85,7 @@ impl Names {
     /// For the tests of those who must not ask.
     #[cfg(test)]
     pub fn has_asked_for_none(&self) -> bool {
-        self.0.lock().known.is_empty()
+        lock(&self.0.state).known.is_empty()
     }
 
     fn ask(&self, state: &mut State, name: &str, now: Duration) {
@@ -114,23 +115,13 @@ impl Names {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here can panic half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn work(&self) {
         loop {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             let name = loop {
                 match state.waiting.pop_front() {
                     Some(name) => break name,
-                    None => {
-                        state = self
-                            .something_waits
-                            .wait(state)
-                            .unwrap_or_else(PoisonError::into_inner);
-                    }
+                    None => state = wait(&self.something_waits, state),
                 }
             };
             drop(state);
@@ -138,7 +129,7 @@ impl Shared {
             for ip in &mut addresses {
                 *ip = crate::address::canonical(*ip);
             }
-            if let Some(known) = self.lock().known.get_mut(&name) {
+            if let Some(known) = lock(&self.state).known.get_mut(&name) {
                 known.is_awaited = false;
                 // A name server that is away for a while takes nobody's address away.
                 if !addresses.is_empty() {

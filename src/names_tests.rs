@@ -51,7 +51,7 @@ fn what_waits_and_what_is_known_is_bounded() {
     for n in 0..10_000 {
         names.lookup(&format!("n{n}"), false, NOW);
     }
-    let state = names.0.lock();
+    let state = lock(&names.0.state);
     assert_eq!(state.waiting.len(), MOST_WAITING);
     assert_eq!(state.known.len(), MOST_WAITING + 1);
 }

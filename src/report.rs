@@ -1,7 +1,8 @@
-//! What the log says of announces, the same for both transports.
+//! What the log says of announces and of refusals, the same for both transports.
 
-use crate::announce::{Announce, EndedSwarm, Event, Refusal, Reply};
+use crate::announce::{Announce, EndedSwarm, Event, Reply};
 use crate::log::{About, Log};
+use crate::refusal::Refusal;
 use std::net::IpAddr;
 
 /// An announce was answered.
@@ -72,13 +73,26 @@ pub fn untrusted_proxy(log: &Log, proxy: IpAddr) {
     );
 }
 
-/// An announce was refused, or a scrape; `what` says which.
-pub fn refused(log: &Log, what: &str, source: IpAddr, refusal: &Refusal) {
+/// What somebody asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Peers.
+    Announce,
+    /// Counts.
+    Scrape,
+    /// Nothing that could be made out.
+    Unknown,
+}
+
+/// Somebody is refused what was asked for.
+pub fn refused(log: &Log, asked: Asked, source: IpAddr, refusal: &Refusal) {
+    let what = match asked {
+        Asked::Announce => "an announce by ",
+        Asked::Scrape => "a scrape by ",
+        Asked::Unknown => "",
+    };
     log.line(
         About::Trouble,
-        format_args!(
-            "refused {what} by {source}: {refusal} ({})",
-            refusal.fault()
-        ),
+        format_args!("refused {what}{source}: {refusal} ({})", refusal.fault()),
     );
 }

@@ -11,6 +11,7 @@ use crate::listen;
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses::OwnAddresses;
+use crate::service::Service;
 use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
 use crate::threads::{self, Plan};
@@ -37,26 +38,25 @@ pub fn start(options: &Options) -> Result<(), String> {
     limits.upstreams = plan.upstreams;
 
     let own_addresses = Arc::new(OwnAddresses::look());
-    let began = Instant::now();
-    let tracker = Arc::new(Tracker::new(settings(options, &log)));
-    let counters = Counters::new();
+    let service = Arc::new(Service {
+        tracker: Tracker::new(settings(options, &log)),
+        began: Instant::now(),
+        scrape: options.scrape,
+        counters: Counters::new(),
+        log: log.clone(),
+    });
     let has_udp = !sockets.udp.is_empty();
     if let Some(why) = &sockets.udp_refused {
         log.line(About::Always, format_args!("{why}"));
     }
+    let counters = Arc::clone(&service.counters);
     let server = udp::server::Server {
-        tracker: Arc::clone(&tracker),
-        began,
-        scrape: options.scrape,
+        service: Arc::clone(&service),
         ids: ConnectionIds::new(),
-        counters: Arc::clone(&counters),
-        log: log.clone(),
     };
     udp::server::open(sockets.udp, plan.udp, &server).map_err(cannot_start)?;
     let server = http::server::Server {
-        tracker,
-        began,
-        scrape: options.scrape,
+        service,
         untrusted_proxies: UntrustedProxies::default(),
         page: page::Settings {
             is_public: options.public_page,
@@ -64,8 +64,6 @@ pub fn start(options: &Options) -> Result<(), String> {
             bind: sockets.bind.clone(),
         },
         own_addresses: Arc::clone(&own_addresses),
-        counters: Arc::clone(&counters),
-        log: log.clone(),
     };
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());

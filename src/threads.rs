@@ -5,9 +5,10 @@
 //! The tracker's own threads are asked for one by one, and a refusal is met where it happens. But
 //! tiny_http panics over a thread that it cannot have, and is not to be the one that finds out.
 
+use crate::lock::lock;
 use std::io;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 /// Threads of tiny_http besides the one for each kept connection to it: those that its pool keeps
@@ -91,7 +92,7 @@ fn upstreams_with(wanted: usize, possible: usize, fixed: usize) -> Result<usize,
 /// places, and others use them up too.
 fn possible(wanted: usize) -> usize {
     let counting = Arc::new(Mutex::new(()));
-    let held = counting.lock().unwrap_or_else(PoisonError::into_inner);
+    let held = lock(&counting);
     let mut threads = Vec::new();
     while threads.len() < wanted {
         let counting = Arc::clone(&counting);

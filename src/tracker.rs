@@ -5,10 +5,10 @@
 //! [`Reply`] or a [`Refusal`].
 
 use crate::address::{self, Scope};
-use crate::announce::{
-    Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, Refusal, Reply,
-};
+use crate::announce::{Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, Reply};
+use crate::lock::lock;
 use crate::names::Names;
+use crate::refusal::Refusal;
 use crate::swarms::{
     Announced, Bounds, Counts, Entry, LimitReached, OneAddress, Selection, Swarms, Totals,
 };
@@ -159,7 +159,7 @@ impl Tracker {
     /// How many torrents have all their peers at one address, a few seconds ago perhaps: everybody
     /// waits while that is found out, so however many ask, it is not done more often.
     pub fn one_address(&self, now: Duration) -> OneAddress {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = lock(&self.looked);
         match *looked {
             Some((at, found)) if now.saturating_sub(at) < LOOK_EVERY => found,
             _ => {

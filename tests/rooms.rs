@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What the gate may import: what would suit any server.
-const FOR_THE_GATE: [&str; 7] = [
-    "address", "counters", "gate", "listen", "log", "refusal", "threads",
+const FOR_THE_GATE: [&str; 8] = [
+    "address", "counters", "gate", "listen", "lock", "log", "refusal", "threads",
 ];
 
 /// A module by its path, `gate::head`.
@@ -79,7 +79,7 @@ fn a_circle_is_found() {
 
 /// Those whose circles are being taken apart (issue 12): to be looked at like all others then.
 fn exempt(imports: &mut Imports) {
-    let is_exempt = |module: &Module| ["swarms", "counters"].contains(&room(module));
+    let is_exempt = |module: &Module| room(module) == "swarms";
     imports.0.retain(|module, _| !is_exempt(module));
 }
 

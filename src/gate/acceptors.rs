@@ -5,8 +5,9 @@
 //! memory in the processor's caches. So a few wait and take turns, and the others rest until those
 //! become scarce, because their clients are slow. Connections do not live here.
 
+use crate::lock::{lock, wait};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 
 /// A thread that comes back rests if so many wait.
 const MOST_WAITING: usize = 24;
@@ -27,18 +28,12 @@ impl Acceptors {
     /// A thread is about to wait for a newcomer. It rests here first if enough others wait.
     pub fn thread_is_free(&self) {
         if self.waiting.load(SeqCst) >= MOST_WAITING {
-            let mut resting_lock = self
-                .resting_lock
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut resting_lock = lock(&self.resting_lock);
             self.resting.fetch_add(1, SeqCst);
             // Who takes a newcomer counts down `waiting` before it looks at `resting`, and this
             // counts up `resting` before it looks at `waiting`: one of them sees the other.
             while self.waiting.load(SeqCst) >= LEAST_WAITING {
-                resting_lock = self
-                    .wake
-                    .wait(resting_lock)
-                    .unwrap_or_else(PoisonError::into_inner);
+                resting_lock = wait(&self.wake, resting_lock);
             }
             self.resting.fetch_sub(1, SeqCst);
         }
@@ -51,11 +46,7 @@ impl Acceptors {
         let resting = self.resting.load(SeqCst);
         if left < LEAST_WAITING && resting > 0 {
             // With the lock, or the thread might be between its look and its rest.
-            drop(
-                self.resting_lock
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            drop(lock(&self.resting_lock));
             self.wake.notify_one();
         }
         left > 0 || resting > 0

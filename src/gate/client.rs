@@ -6,11 +6,12 @@
 
 use super::connections::Place;
 use super::forwarded::{self, Via};
-use super::head::{self, Head, HttpRefusal};
+use super::head::{self, Head};
 use super::limits::Limits;
 use super::timed::{Timer, is_timeout, read_within, write_within};
 use super::trusted::Trusted;
 use super::visitor::Visitor;
+use crate::refusal::HttpRefusal;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -128,7 +129,10 @@ impl Client {
         let (head, length) = match read {
             Ok(Some(read)) => read,
             Ok(None) => return Received::Nothing,
-            Err(refusal) => return Received::Refused(refusal),
+            Err(refusal) => {
+                self.manner.is_head = self.received.starts_with(b"HEAD ");
+                return Received::Refused(refusal);
+            }
         };
         self.note_visitor(&head, trusted);
         self.clean(&head, request);
@@ -183,7 +187,9 @@ impl Client {
              Content-Length: {}\r\n{allow}Connection: close\r\n\r\n",
             body.len()
         )?;
-        answer.extend_from_slice(body);
+        if !self.manner.is_head {
+            answer.extend_from_slice(body);
+        }
         self.place.wait_begins();
         self.timer.set_write(&self.stream, DRAIN_TIME);
         write_within(&self.stream, answer, DRAIN_TIME, &mut self.timer)?;
@@ -234,7 +240,7 @@ impl Client {
             if left.is_zero() {
                 return match received.is_empty() {
                     true => Ok(None),
-                    false => Err(head::TOO_SLOW),
+                    false => Err(HttpRefusal::TooSlow),
                 };
             }
             end.get_or_insert_with(|| Instant::now() + time);
@@ -244,7 +250,7 @@ impl Client {
                 Ok(length) => received.extend_from_slice(&more[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) && !received.is_empty() => {
-                    return Err(head::TOO_SLOW);
+                    return Err(HttpRefusal::TooSlow);
                 }
                 Err(_) => return Ok(None),
             }

@@ -9,9 +9,10 @@
 
 use super::acceptors::Acceptors;
 use crate::address::AddressBlock;
+use crate::lock::{lock, wait};
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// However crowded it is, a connection may wait for its client so long: what is on its way
@@ -203,15 +204,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-/// Nothing here panics half-way through a change, so a poisoned lock protects sound values.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-    condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

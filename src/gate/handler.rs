@@ -1,7 +1,7 @@
 //! What the gate is given to answer with: all that it knows of what stands behind it.
 
-use super::head::HttpRefusal;
 use super::visitor::Visitor;
+use crate::refusal::HttpRefusal;
 use std::net::IpAddr;
 use tiny_http::Request;
 

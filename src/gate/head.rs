@@ -3,7 +3,7 @@
 //! Bytes in, values out. The limits that need a clock or a socket are in `serve.rs`. The grammar
 //! is that of RFC 9112, and only what a tracker has a use for: GET and HEAD without a body.
 
-use crate::counters::Reason;
+use crate::refusal::HttpRefusal;
 use std::ops::Range;
 
 /// Longest head, in bytes. An announce takes some 400; browsers send up to 4 KB with cookies.
@@ -30,95 +30,6 @@ pub struct Head {
     /// Whether it is HTTP/1.0, whose clients must be told that the connection is kept.
     pub is_http_1_0: bool,
 }
-
-/// A request that may not pass: the answer to it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HttpRefusal {
-    /// With the reason phrase.
-    pub status: &'static str,
-    /// What is wrong and what to do, for a person.
-    pub text: &'static str,
-    /// What it is counted as.
-    pub reason: Reason,
-}
-
-impl HttpRefusal {
-    /// Whose fault it probably is, for the log.
-    pub fn fault(&self) -> &'static str {
-        match self.reason {
-            Reason::Busy => "the tracker's machine is overloaded",
-            Reason::TooSlow => "a slow network's fault, or of somebody who is slow on purpose",
-            _ => "the sender's fault, which is probably no BitTorrent client",
-        }
-    }
-}
-
-const fn refused(reason: Reason, status: &'static str, text: &'static str) -> HttpRefusal {
-    HttpRefusal {
-        status,
-        text,
-        reason,
-    }
-}
-
-/// Neither GET nor HEAD. The gate answers it with a bencoded failure as well.
-pub const NOT_A_GET: HttpRefusal = refused(
-    Reason::NotAGet,
-    "405 Method Not Allowed",
-    "a tracker answers GET and HEAD only",
-);
-/// The head did not arrive in time.
-pub const TOO_SLOW: HttpRefusal = refused(
-    Reason::TooSlow,
-    "408 Request Timeout",
-    "the request did not arrive within 5 seconds",
-);
-/// The tracker is at its bounds, or tiny_http did not answer.
-pub const BUSY: HttpRefusal = refused(
-    Reason::Busy,
-    "503 Service Unavailable",
-    "the tracker is busy; the next announce may work",
-);
-const TARGET_TOO_LONG: HttpRefusal = refused(
-    Reason::TooLong,
-    "414 URI Too Long",
-    "the first line of the request is longer than 8 KiB",
-);
-const TOO_LONG: HttpRefusal = refused(
-    Reason::TooLong,
-    "431 Request Header Fields Too Large",
-    "the request is longer than 8 KiB",
-);
-const NOT_HTTP: HttpRefusal = refused(
-    Reason::BadRequest,
-    "400 Bad Request",
-    "this port speaks plain HTTP/1.1, not TLS and not another protocol",
-);
-const BAD_LINE: HttpRefusal = refused(
-    Reason::BadRequest,
-    "400 Bad Request",
-    "the first line of a request is: GET /announce?... HTTP/1.1",
-);
-const BAD_HEADER: HttpRefusal = refused(
-    Reason::BadRequest,
-    "400 Bad Request",
-    "a header is a name, a colon and a value on one line",
-);
-const BAD_VERSION: HttpRefusal = refused(
-    Reason::BadRequest,
-    "505 HTTP Version Not Supported",
-    "this port speaks HTTP/1.0 and HTTP/1.1",
-);
-const BODY: HttpRefusal = refused(
-    Reason::HasBody,
-    "413 Content Too Large",
-    "a request to a tracker has no body",
-);
-const EXPECT: HttpRefusal = refused(
-    Reason::HasBody,
-    "417 Expectation Failed",
-    "a request to a tracker has no body to expect anything for",
-);
 
 /// Reads the request that `received` begins with: its head, and how many bytes that has. `None`
 /// until it is whole. Of the empty lines before it nothing is kept. `seen` bytes of it were there
@@ -164,11 +75,11 @@ pub fn leading_empty_lines(bytes: &[u8]) -> usize {
 /// something else and then wait.
 pub fn check_beginning(bytes: &[u8]) -> Result<(), HttpRefusal> {
     match bytes.first() {
-        Some(byte) if !byte.is_ascii_uppercase() => Err(NOT_HTTP),
+        Some(byte) if !byte.is_ascii_uppercase() => Err(HttpRefusal::NotHttp),
         _ if bytes.len() > LONGEST => match bytes[..LONGEST].contains(&b'\n') {
-            true => Err(TOO_LONG),
+            true => Err(HttpRefusal::TooLong),
             // RFC 9112, 3 and RFC 9110, 15.5.15.
-            false => Err(TARGET_TOO_LONG),
+            false => Err(HttpRefusal::TargetTooLong),
         },
         _ => Ok(()),
     }
@@ -178,7 +89,7 @@ pub fn check_beginning(bytes: &[u8]) -> Result<(), HttpRefusal> {
 pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
     check_beginning(head)?;
     let mut lines = Lines { head, at: 0 };
-    let line = lines.next().ok_or(BAD_LINE)?;
+    let line = lines.next().ok_or(HttpRefusal::BadLine)?;
     let mut parsed = request_line(head, line)?;
     // Kept by default since HTTP/1.1.
     let (mut close, mut keep) = (false, false);
@@ -189,25 +100,27 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
             break;
         }
         let colon = text.iter().position(|&byte| byte == b':');
-        let colon = colon.filter(|&colon| colon > 0).ok_or(BAD_HEADER)?;
+        let colon = colon
+            .filter(|&colon| colon > 0)
+            .ok_or(HttpRefusal::BadHeader)?;
         let (name, value) = (&text[..colon], trim(&text[colon + 1..]));
         // Space around a name is how requests are smuggled past a proxy.
         if name.iter().any(|byte| !byte.is_ascii_graphic()) {
-            return Err(BAD_HEADER);
+            return Err(HttpRefusal::BadHeader);
         }
         // To others these may end a line (RFC 9110, 5.5).
         if value.iter().any(|&byte| byte == b'\r' || byte == 0) {
-            return Err(BAD_HEADER);
+            return Err(HttpRefusal::BadHeader);
         }
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         if is("content-length") {
             if value.is_empty() || value.iter().any(|&byte| byte != b'0') {
-                return Err(BODY);
+                return Err(HttpRefusal::Body);
             }
         } else if is("transfer-encoding") {
-            return Err(BODY);
+            return Err(HttpRefusal::Body);
         } else if is("expect") {
-            return Err(EXPECT);
+            return Err(HttpRefusal::Expect);
         } else if is("connection") {
             for option in value.split(|&byte| byte == b',') {
                 close |= trim(option).eq_ignore_ascii_case(b"close");
@@ -216,7 +129,8 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
         } else if FORWARDED.iter().any(|name| is(name)) {
             parsed.is_forwarded = true;
         } else if is("accept") {
-            parsed.is_browser = value.windows(9).any(|part| part == b"text/html");
+            // Several lines are one list (RFC 9110, 5.3).
+            parsed.is_browser |= value.split(|&byte| byte == b',').any(is_html);
         } else if is("host") {
             hosts += 1;
             let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
@@ -224,7 +138,7 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
         }
     }
     if hosts > 1 {
-        return Err(BAD_HEADER);
+        return Err(HttpRefusal::BadHeader);
     }
     parsed.keep_alive = !close && (keep || !parsed.is_http_1_0);
     Ok(parsed)
@@ -269,22 +183,25 @@ pub fn write_target(target: &[u8], out: &mut Vec<u8>) {
 /// a space in it (an info_hash may hold one, unescaped) does no harm.
 fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
     let text = &head[line.clone()];
-    let first = text.iter().position(|&byte| byte == b' ').ok_or(BAD_LINE)?;
+    let first = text
+        .iter()
+        .position(|&byte| byte == b' ')
+        .ok_or(HttpRefusal::BadLine)?;
     let last = text
         .iter()
         .rposition(|&byte| byte == b' ')
-        .ok_or(BAD_LINE)?;
+        .ok_or(HttpRefusal::BadLine)?;
     let is_http_1_0 = match &text[last + 1..] {
         b"HTTP/1.1" => false,
         b"HTTP/1.0" => true,
-        version if version.starts_with(b"HTTP/") => return Err(BAD_VERSION),
-        _ => return Err(BAD_LINE),
+        version if version.starts_with(b"HTTP/") => return Err(HttpRefusal::BadVersion),
+        _ => return Err(HttpRefusal::BadLine),
     };
     let is_head = match &text[..first] {
         b"GET" => false,
         b"HEAD" => true,
-        method if method.iter().all(u8::is_ascii_uppercase) => return Err(NOT_A_GET),
-        _ => return Err(BAD_LINE),
+        method if method.iter().all(u8::is_ascii_uppercase) => return Err(HttpRefusal::NotAGet),
+        _ => return Err(HttpRefusal::BadLine),
     };
     let target = text.get(first + 1..last).unwrap_or_default();
     // A client behind a proxy may send the whole URL.
@@ -295,12 +212,12 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
     let skip = match authority {
         Some(scheme) => {
             let slash = target[scheme..].iter().position(|&byte| byte == b'/');
-            scheme + slash.ok_or(BAD_LINE)?
+            scheme + slash.ok_or(HttpRefusal::BadLine)?
         }
         None => 0,
     };
     if target.get(skip) != Some(&b'/') {
-        return Err(BAD_LINE);
+        return Err(HttpRefusal::BadLine);
     }
     let begin = line.start + first + 1;
     Ok(Head {
@@ -312,6 +229,19 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
         keep_alive: false,
         is_http_1_0,
     })
+}
+
+/// Whether an element of `Accept` is HTML that is wanted: a weight of 0 means that it is not
+/// (RFC 9110, 12.4.2).
+fn is_html(element: &[u8]) -> bool {
+    let mut parts = element.split(|&byte| byte == b';').map(trim);
+    let is_nothing = |weight: &[u8]| weight.iter().all(|byte| matches!(byte, b'0' | b'.'));
+    let is_zero = |part: &[u8]| match part {
+        [b'q' | b'Q', b'=', weight @ ..] => is_nothing(weight),
+        _ => false,
+    };
+    let kind = parts.next().unwrap_or_default();
+    kind.eq_ignore_ascii_case(b"text/html") && !parts.any(is_zero)
 }
 
 /// A name or an address, and perhaps a port; nothing that could be markup or a second header.

@@ -94,78 +94,94 @@ passes!(
     true
 );
 
-fails!(post, "POST / HTTP/1.1\r\n\r\n", NOT_A_GET);
-fails!(options, "OPTIONS * HTTP/1.1\r\n\r\n", NOT_A_GET);
-fails!(http_2, "GET / HTTP/2.0\r\n\r\n", BAD_VERSION);
-fails!(http_3, "GET / HTTP/3.0\r\n\r\n", BAD_VERSION);
-fails!(h2_preface, "PRI * HTTP/2.0\r\n\r\n", BAD_VERSION);
-fails!(http_0_9, "GET /\r\n\r\n", BAD_LINE);
-fails!(no_target, "GET HTTP/1.1\r\n\r\n", BAD_LINE);
-fails!(no_path, "GET x HTTP/1.1\r\n\r\n", BAD_LINE);
+fails!(post, "POST / HTTP/1.1\r\n\r\n", HttpRefusal::NotAGet);
+fails!(options, "OPTIONS * HTTP/1.1\r\n\r\n", HttpRefusal::NotAGet);
+fails!(http_2, "GET / HTTP/2.0\r\n\r\n", HttpRefusal::BadVersion);
+fails!(http_3, "GET / HTTP/3.0\r\n\r\n", HttpRefusal::BadVersion);
+fails!(
+    h2_preface,
+    "PRI * HTTP/2.0\r\n\r\n",
+    HttpRefusal::BadVersion
+);
+fails!(http_0_9, "GET /\r\n\r\n", HttpRefusal::BadLine);
+fails!(no_target, "GET HTTP/1.1\r\n\r\n", HttpRefusal::BadLine);
+fails!(no_path, "GET x HTTP/1.1\r\n\r\n", HttpRefusal::BadLine);
 fails!(
     a_url_without_path,
     "GET http://x HTTP/1.1\r\n\r\n",
-    BAD_LINE
+    HttpRefusal::BadLine
 );
-fails!(lower_case_method, "Get / HTTP/1.1\r\n\r\n", BAD_LINE);
+fails!(
+    lower_case_method,
+    "Get / HTTP/1.1\r\n\r\n",
+    HttpRefusal::BadLine
+);
 fails!(
     a_body,
     "GET / HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n",
-    BODY
+    HttpRefusal::Body
 );
 fails!(
     two_lengths,
     "GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
-    BODY
+    HttpRefusal::Body
 );
 fails!(
     a_length_of_nothing,
     "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
-    BODY
+    HttpRefusal::Body
 );
 fails!(
     a_chunked_body,
     "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-    BODY
+    HttpRefusal::Body
 );
 fails!(
     expect,
     "GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
-    EXPECT
+    HttpRefusal::Expect
 );
-fails!(no_colon, "GET / HTTP/1.1\r\nHost\r\n\r\n", BAD_HEADER);
-fails!(no_name, "GET / HTTP/1.1\r\n: x\r\n\r\n", BAD_HEADER);
+fails!(
+    no_colon,
+    "GET / HTTP/1.1\r\nHost\r\n\r\n",
+    HttpRefusal::BadHeader
+);
+fails!(
+    no_name,
+    "GET / HTTP/1.1\r\n: x\r\n\r\n",
+    HttpRefusal::BadHeader
+);
 fails!(
     a_folded_header,
     "GET / HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
 fails!(
     a_space_before_the_colon,
     "GET / HTTP/1.1\r\nContent-Length : 5\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
 fails!(
     two_hosts,
     "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
 fails!(
     a_bare_cr_in_a_value,
     "GET / HTTP/1.1\r\nA: b\rHost: c\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
 fails!(
     two_crs_at_the_end_of_a_value,
     "GET / HTTP/1.1\r\nA: b\r\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
 fails!(
     a_nul_in_a_value,
     "GET / HTTP/1.1\r\nA: b\0\r\n\r\n",
-    BAD_HEADER
+    HttpRefusal::BadHeader
 );
-fails!(tls, "\u{16}\u{3}\u{1}\n\n", NOT_HTTP);
+fails!(tls, "\u{16}\u{3}\u{1}\n\n", HttpRefusal::NotHttp);
 
 #[test]
 fn a_proxy_is_noticed() {
@@ -194,7 +210,10 @@ fn what_follows_a_request_does_not_make_it_too_long() {
     in_two.extend_from_slice(&both[6_000..]);
     assert!(next(&mut in_two, 6_000).unwrap().is_some());
     let mut without_end = vec![b'A'; LONGEST + 1];
-    assert_eq!(next(&mut without_end, LONGEST), Err(TARGET_TOO_LONG));
+    assert_eq!(
+        next(&mut without_end, LONGEST),
+        Err(HttpRefusal::TargetTooLong)
+    );
 }
 
 #[test]
@@ -203,6 +222,13 @@ fn a_browser_is_noticed() {
     for (header, is_browser) in [
         (chromium, true),
         ("accept:text/html", true),
+        ("Accept: */*, Text/HTML ;level=1", true),
+        ("Accept: text/html;q=0.1", true),
+        ("Accept: text/html\r\nAccept: */*", true),
+        ("Accept: */*\r\nAccept: text/html", true),
+        ("Accept: text/html;q=0", false),
+        ("Accept: */*, text/html; level=1; q=0.000", false),
+        ("Accept: text/htmlx, x-text/html", false),
         ("Accept: */*", false),
         ("Accept: text/plain", false),
         ("Accept:", false),
@@ -217,17 +243,27 @@ fn a_browser_is_noticed() {
 fn the_beginning_tells_early() {
     assert_eq!(check_beginning(b""), Ok(()));
     assert_eq!(check_beginning(b"GET"), Ok(()));
-    assert_eq!(check_beginning(b"\x16\x03"), Err(NOT_HTTP));
-    assert_eq!(check_beginning(b"\x13BitTorrent protocol"), Err(NOT_HTTP));
+    assert_eq!(check_beginning(b"\x16\x03"), Err(HttpRefusal::NotHttp));
+    assert_eq!(
+        check_beginning(b"\x13BitTorrent protocol"),
+        Err(HttpRefusal::NotHttp)
+    );
     assert_eq!(check_beginning(&[b'A'; LONGEST]), Ok(()));
-    assert_eq!(check_beginning(&[b'A'; LONGEST + 1]), Err(TARGET_TOO_LONG));
+    assert_eq!(
+        check_beginning(&[b'A'; LONGEST + 1]),
+        Err(HttpRefusal::TargetTooLong)
+    );
     let with_line_end = |at| {
         let mut bytes = [b'A'; LONGEST + 2];
         bytes[at] = b'\n';
         check_beginning(&bytes)
     };
-    assert_eq!(with_line_end(LONGEST - 1), Err(TOO_LONG), "headers");
-    assert_eq!(with_line_end(LONGEST), Err(TARGET_TOO_LONG));
+    assert_eq!(
+        with_line_end(LONGEST - 1),
+        Err(HttpRefusal::TooLong),
+        "headers"
+    );
+    assert_eq!(with_line_end(LONGEST), Err(HttpRefusal::TargetTooLong));
 }
 
 #[test]

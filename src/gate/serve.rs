@@ -7,18 +7,19 @@
 use super::client::{Client, Received};
 use super::connections::Connections;
 use super::handler::Handler;
-use super::head::{self, HttpRefusal};
 use super::limits::Limits;
 use super::trusted::Trusted;
 use super::upstream::Upstreams;
 use crate::address;
 use crate::counters::Counters;
+use crate::lock::lock;
 use crate::log::{About, Log};
+use crate::refusal::HttpRefusal;
 use crate::threads;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -206,7 +207,7 @@ impl Gate {
             &mut |request, client| self.handler.answer(request, client.visitor()),
         );
         let Ok(answer) = exchanged else {
-            self.refuse(client, head::BUSY, buffers);
+            self.refuse(client, HttpRefusal::Busy, buffers);
             return None;
         };
         // While newcomers wait for a thread, nobody keeps one for another request: a thread of
@@ -231,16 +232,13 @@ impl Gate {
         let mut body = Vec::new();
         self.handler.refuse(refusal, client.remote(), &mut body);
         // Whether that reaches it is the client's business.
-        let _ = client.refuse(refusal.status, &body, &mut buffers.answer);
+        let _ = client.refuse(refusal.status(), &body, &mut buffers.answer);
         self.end(client, buffers);
     }
 
     /// A line at most every so often: who opens too many connections opens very many.
     fn tell_of_turned_away(&self, source: IpAddr) {
-        let mut turned_away = self
-            .turned_away
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut turned_away = lock(&self.turned_away);
         turned_away.count += 1;
         let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
         if is_time {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::gate::visitor::Visitor;
 use crate::log::Verbosity;
+use crate::refusal::Refusal;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tiny_http::{Request, Response, StatusCode};
@@ -36,7 +37,7 @@ impl Handler for Nothing {
     }
 
     fn refuse(&self, refusal: HttpRefusal, _: IpAddr, body: &mut Vec<u8>) {
-        body.extend_from_slice(refusal.text.as_bytes());
+        body.extend_from_slice(Refusal::Http(refusal).to_string().as_bytes());
     }
 }
 
@@ -89,6 +90,25 @@ fn the_slow_are_told_and_the_silent_and_the_idle_are_not() {
         begin.elapsed() >= LIMITS.idle_time,
         "closed as idle, and not before"
     );
+}
+
+/// A HEAD gets the head that a GET would have got, and nothing behind it, refused or not.
+#[test]
+fn a_refused_head_has_no_body() {
+    let address = opened();
+    for (rest, status) in [
+        ("/ HTTP/1.1\r\nContent-Length: 5\r\n\r\n", "413"),
+        ("/ HTTP/2.0\r\n\r\n", "505"),
+        ("/ HT", "408"),
+    ] {
+        let get = ask(address, &format!("GET {rest}"));
+        let head = ask(address, &format!("HEAD {rest}"));
+        assert!(get.starts_with(&format!("HTTP/1.1 {status} ")), "{get}");
+        let (get_head, body) = get.split_at(get.find("\r\n\r\n").expect("a head") + 4);
+        assert_eq!(head, get_head);
+        assert!(get.contains(&format!("Content-Length: {}\r\n", body.len())));
+        assert!(!body.is_empty());
+    }
 }
 
 #[test]

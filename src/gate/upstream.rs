@@ -9,12 +9,13 @@
 //! here, nor what travels.
 
 use super::upstream_socket::{Kept, Stream, UpstreamListener};
+use crate::lock::lock;
 use crate::log::{About, Log};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 use tiny_http::{Request, Response, Server, StatusCode};
@@ -324,11 +325,6 @@ impl<T> Drop for Generation<T> {
 /// A panic as an error.
 fn without_panic<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(io::Error::other("a panic")))
-}
-
-/// Nothing here panics half-way through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes tiny_http stop accepting: it has the connections that it will have.

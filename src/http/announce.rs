@@ -5,7 +5,9 @@
 
 use super::bencode::dictionary;
 use super::query;
-use crate::announce::{Announce, Claim, Event, InfoHash, Mistake, PeerId, Refusal, Reply};
+use crate::announce::{Announce, Claim, Event, InfoHash, PeerId, Reply};
+use crate::compact;
+use crate::refusal::{Mistake, Refusal};
 use std::net::IpAddr;
 
 /// How the client wants its answer.
@@ -89,10 +91,12 @@ pub fn write_reply(reply: &Reply, form: Form, out: &mut Vec<u8>) {
             let ipv6 = ipv6.count();
             // Always there, empty or not: uTorrent 2.2.1 and rTorrent fail without it.
             d.bytes_with("peers", (reply.peers.len() - ipv6) * 6, |out| {
-                write_compact(reply, false, out);
+                compact::write(&reply.peers, false, out);
             });
             if ipv6 > 0 {
-                d.bytes_with("peers6", ipv6 * 18, |out| write_compact(reply, true, out));
+                d.bytes_with("peers6", ipv6 * 18, |out| {
+                    compact::write(&reply.peers, true, out);
+                });
             }
         } else {
             d.list("peers", |out| {
@@ -117,24 +121,6 @@ pub fn write_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
         d.integer("failure code", refusal.code().into());
         d.bytes("failure reason", refusal.to_string().as_bytes());
     });
-}
-
-/// The peers of one address family, 6 or 18 bytes each, big-endian (BEP 23, BEP 7).
-fn write_compact(reply: &Reply, ipv6: bool, out: &mut Vec<u8>) {
-    for peer in &reply.peers {
-        let [high, low] = peer.endpoint.port.to_be_bytes();
-        match peer.endpoint.ip {
-            IpAddr::V4(ip) if !ipv6 => {
-                let [a, b, c, d] = ip.octets();
-                out.extend_from_slice(&[a, b, c, d, high, low]);
-            }
-            IpAddr::V6(ip) if ipv6 => {
-                out.extend_from_slice(&ip.octets());
-                out.extend_from_slice(&[high, low]);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// The values of the keys that matter, percent-encoded.

@@ -1,7 +1,7 @@
 //! Tests of `http/metrics.rs`.
 
 use super::*;
-use crate::counters::Reason;
+use crate::refusal::Reason;
 
 #[test]
 fn every_kind_of_line() {

@@ -5,8 +5,9 @@
 //! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
 
 use super::graph::{self, grouped};
-use crate::counters::{Counters, Reason};
+use crate::counters::Counters;
 use crate::gate::head::is_host;
+use crate::refusal::Reason;
 use crate::swarms::{OneAddress, Totals};
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};

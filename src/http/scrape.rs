@@ -5,7 +5,8 @@
 use super::announce::info_hash;
 use super::bencode::dictionary;
 use super::query;
-use crate::announce::{InfoHash, Refusal};
+use crate::announce::InfoHash;
+use crate::refusal::Refusal;
 use crate::swarms::Counts;
 
 /// Reads the hashes that are asked for: sorted, each once. A scrape of everything, without any,

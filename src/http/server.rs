@@ -1,4 +1,5 @@
-//! What tiny_http hands out, and what is answered: announces, and plain words for everything else.
+//! What tiny_http hands out, and what is answered: announces, scrapes, the pages, the metrics, and
+//! plain words for everything else.
 //!
 //! Only requests that passed the gate arrive here, so there is no method but GET and HEAD, and no
 //! body.
@@ -9,41 +10,31 @@ use super::page::{self, Front};
 use super::untrusted_proxies::UntrustedProxies;
 use super::{metrics, scrape};
 use crate::address::Scope;
-use crate::announce::{Refusal, Reply};
-use crate::counters::{Counters, Reason};
+use crate::announce::Reply;
+use crate::counters::Transport;
 use crate::gate::forwarded::Via;
 use crate::gate::handler::Handler;
-use crate::gate::head::HttpRefusal;
 use crate::gate::visitor::Visitor;
-use crate::log::{About, Log};
 use crate::own_addresses::OwnAddresses;
-use crate::report;
-use crate::tracker::Tracker;
+use crate::refusal::{HttpRefusal, Refusal};
+use crate::report::{self, Asked};
+use crate::service::Service;
 use std::io::Write;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tiny_http::{Method, Request, StatusCode};
 
 /// Answers requests.
 pub struct Server {
-    /// Shared with UDP: one state for both.
-    pub tracker: Arc<Tracker>,
-    /// The tracker's time is counted from here.
-    pub began: Instant,
-    /// Whether scrapes are answered.
-    pub scrape: bool,
+    /// Shared with UDP.
+    pub service: Arc<Service>,
     /// Proxies that are not trusted, but perhaps should be.
     pub untrusted_proxies: UntrustedProxies,
     /// What the page needs to know, and who may see it.
     pub page: page::Settings,
     /// This machine's own, for the page.
     pub own_addresses: Arc<OwnAddresses>,
-    /// Where to count, shared with UDP.
-    pub counters: Arc<Counters>,
-    /// Where to tell.
-    pub log: Log,
 }
 
 /// An answer.
@@ -62,14 +53,10 @@ const METRICS: &[(&str, &str)] = &[
 
 impl Handler for Server {
     fn answer(&self, request: Request, visitor: &Visitor) {
-        let begin = Instant::now();
-        // A panic must not take the thread with it: there would soon be none left.
-        let response = catch_unwind(AssertUnwindSafe(|| self.respond(&request, visitor)));
-        let response = response.unwrap_or_else(|_| {
-            self.counters.refuse(Reason::Internal);
-            let fault = Refusal::Internal.fault();
-            let text = format_args!("an announce could not be answered ({fault})");
-            self.log.line(About::Always, text);
+        let now = self.service.now();
+        let respond = || self.respond(&request, visitor, now);
+        let response = self.service.without_panic(respond);
+        let response = response.unwrap_or_else(|| {
             let mut body = Vec::new();
             write_refusal(&Refusal::Internal, &mut body);
             Response {
@@ -102,27 +89,31 @@ impl Handler for Server {
         let mut writer = request.into_writer();
         // If it does not reach the gate, the gate knows.
         let _ = writer.write_all(&answer).and_then(|()| writer.flush());
-        self.counters.http.durations.add(begin.elapsed());
+        self.service.took(self.counted(), now);
     }
 
     fn refuse(&self, refusal: HttpRefusal, remote: IpAddr, body: &mut Vec<u8>) {
-        self.counters.refuse(refusal.reason);
-        self.log.line(
-            About::Trouble,
-            format_args!("refused {remote}: {} ({})", refusal.text, refusal.fault()),
-        );
-        if refusal.reason == Reason::NotAGet {
+        let whole = Refusal::Http(refusal);
+        let service = &self.service;
+        service.refused(self.counted(), Asked::Unknown, remote, &whole);
+        match refusal {
             // Of all these, only this can be an announce by a client that means it.
-            write_refusal(&Refusal::NotAGet, body);
-        } else {
-            body.extend_from_slice(refusal.text.as_bytes());
-            body.push(b'\n');
+            HttpRefusal::NotAGet => write_refusal(&whole, body),
+            _ => {
+                // Writing into a Vec does not fail.
+                let _ = writeln!(body, "{whole}");
+            }
         }
     }
 }
 
 impl Server {
-    fn respond(&self, request: &Request, visitor: &Visitor) -> Response {
+    /// Where to count what comes by HTTP.
+    fn counted(&self) -> &Transport {
+        &self.service.counters.http
+    }
+
+    fn respond(&self, request: &Request, visitor: &Visitor, now: Duration) -> Response {
         #[cfg(test)]
         assert_ne!(request.url(), "/panic", "on purpose");
         let url = request.url();
@@ -133,16 +124,16 @@ impl Server {
                     let text = page::what_it_is_for(self.shows_to(visitor));
                     (200, page::HTML, text.into_bytes())
                 } else {
-                    (200, PLAIN, self.announce(query, visitor))
+                    (200, PLAIN, self.announce(query, visitor, now))
                 }
             }
-            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, visitor)),
+            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, visitor, now)),
             _ => match path {
-                "/" if self.shows_to(visitor) => (200, page::HTML, self.front(visitor, true)),
+                "/" if self.shows_to(visitor) => (200, page::HTML, self.front(visitor, true, now)),
                 "/status.json" if self.shows_to(visitor) => {
-                    (200, page::JSON, self.front(visitor, false))
+                    (200, page::JSON, self.front(visitor, false, now))
                 }
-                "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics()),
+                "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics(now)),
                 _ => (404, PLAIN, not_found(visitor).into_bytes()),
             },
         };
@@ -163,13 +154,14 @@ impl Server {
     }
 
     /// The page, or what it asks for to stay up to date.
-    fn front(&self, visitor: &Visitor, is_page: bool) -> Vec<u8> {
-        let now = self.sweep();
+    fn front(&self, visitor: &Visitor, is_page: bool, now: Duration) -> Vec<u8> {
+        let service = &*self.service;
+        service.sweep(now);
         let front = Front {
             settings: &self.page,
-            counters: &self.counters,
-            totals: self.tracker.totals(),
-            one_address: self.tracker.one_address(now),
+            counters: &service.counters,
+            totals: service.tracker.totals(),
+            one_address: service.tracker.one_address(now),
             uptime: now,
             host: visitor.host(),
             local: visitor.local,
@@ -190,91 +182,73 @@ impl Server {
         addresses.into_iter().find(|ip| !ip.is_loopback())
     }
 
-    fn metrics(&self) -> Vec<u8> {
-        self.sweep();
-        metrics::render(&self.counters, &self.tracker.totals()).into_bytes()
+    fn metrics(&self, now: Duration) -> Vec<u8> {
+        let service = &*self.service;
+        service.sweep(now);
+        metrics::render(&service.counters, &service.tracker.totals()).into_bytes()
     }
 
-    /// Sweeps, as an announce would, and says what time it is.
-    fn sweep(&self) -> Duration {
-        let now = self.began.elapsed();
-        let mut ended = Vec::new();
-        self.tracker.sweep(now, &mut ended);
-        self.counters.advance(now, || self.tracker.totals());
-        report::ended(&self.log, &ended);
-        now
-    }
-
-    fn announce(&self, query: &str, visitor: &Visitor) -> Vec<u8> {
-        let path = Path {
-            source: visitor.source,
-            local: visitor.local.ip(),
-        };
+    fn announce(&self, query: &str, visitor: &Visitor, now: Duration) -> Vec<u8> {
         let mut body = Vec::with_capacity(512);
-        let mut reply = Reply::default();
-        let now = self.began.elapsed();
-        self.counters.advance(now, || self.tracker.totals());
-        // Without the client's address there is only the proxy's, which is no peer's.
-        let is_whole = unknown_client(&visitor.via).map_or(Ok(()), Err);
-        let asked = is_whole.and_then(|()| read(query.as_bytes(), path));
-        let handled = asked.and_then(|(mut announce, form)| {
+        let handled = unknown_client(&visitor.via).and_then(|()| {
+            let path = Path {
+                source: visitor.source,
+                local: visitor.local.ip(),
+            };
+            let (mut announce, form) = read(query.as_bytes(), path)?;
             if visitor.via == Via::UntrustedProxy {
                 // Whoever it is, it is not who is at the other end of the connection, whose
                 // claims would be believed.
                 (announce.ip, announce.ipv4, announce.ipv6) = (None, None, None);
                 if self.untrusted_proxies.note(visitor.source, now) {
-                    report::untrusted_proxy(&self.log, visitor.source);
+                    report::untrusted_proxy(&self.service.log, visitor.source);
                 }
             }
-            self.tracker.handle(&announce, now, &mut reply)?;
-            self.counters.http.announces.answered.add();
+            let mut reply = Reply::default();
+            let service = &self.service;
+            service.announce(self.counted(), &announce, now, &mut reply)?;
             write_reply(&reply, form, &mut body);
-            report::announced(&self.log, &announce, &reply);
             Ok(())
         });
-        if let Err(refusal) = handled {
-            self.counters.http.announces.refused.add();
-            self.counters.refuse(refusal.reason());
-            report::ended(&self.log, &reply.ended);
-            report::refused(&self.log, "an announce", visitor.source, &refusal);
-            body.clear();
-            write_refusal(&refusal, &mut body);
-        }
-        body
+        self.or_refusal(handled, Asked::Announce, visitor, body)
     }
 
-    fn scrape(&self, query: &str, visitor: &Visitor) -> Vec<u8> {
+    fn scrape(&self, query: &str, visitor: &Visitor, now: Duration) -> Vec<u8> {
         let mut body = Vec::with_capacity(512);
-        let hashes = match self.scrape {
-            true => scrape::read(query.as_bytes()),
-            false => Err(Refusal::ScrapeIsOff),
-        };
-        match hashes {
-            Ok(hashes) => {
-                self.counters.http.scrapes.answered.add();
-                let now = self.began.elapsed();
-                let mut ended = Vec::new();
-                let counts = self.tracker.scrape(hashes.iter().copied(), now, &mut ended);
-                scrape::write(&hashes, &counts, &mut body);
-                report::ended(&self.log, &ended);
-            }
-            Err(refusal) => {
-                self.counters.http.scrapes.refused.add();
-                self.counters.refuse(refusal.reason());
-                report::refused(&self.log, "a scrape", visitor.source, &refusal);
-                write_refusal(&refusal, &mut body);
-            }
+        let handled = self.service.may_scrape().and_then(|()| {
+            let hashes = scrape::read(query.as_bytes())?;
+            let asked = hashes.iter().copied();
+            let service = &self.service;
+            let counts = service.scrape(self.counted(), asked, now, &mut Vec::new());
+            scrape::write(&hashes, &counts, &mut body);
+            Ok(())
+        });
+        self.or_refusal(handled, Asked::Scrape, visitor, body)
+    }
+
+    /// The body as it is, or that of a refusal.
+    fn or_refusal(
+        &self,
+        handled: Result<(), Refusal>,
+        asked: Asked,
+        visitor: &Visitor,
+        mut body: Vec<u8>,
+    ) -> Vec<u8> {
+        if let Err(refusal) = handled {
+            let service = &self.service;
+            service.refused(self.counted(), asked, visitor.source, &refusal);
+            write_refusal(&refusal, &mut body);
         }
         body
     }
 }
 
-/// Why nobody knows who asks, if so.
-fn unknown_client(via: &Via) -> Option<Refusal> {
+/// Without the client's address there is only the proxy's, which is no peer's.
+fn unknown_client(via: &Via) -> Result<(), Refusal> {
     match via {
-        Via::Direct | Via::UntrustedProxy => None,
-        Via::Unstated => Some(Refusal::NotForwarded),
-        Via::Unreadable(said) => Some(Refusal::Forwarded(said.clone())),
+        Via::Direct | Via::UntrustedProxy => Ok(()),
+        Via::Unstated => Err(Refusal::NotForwarded),
+        Via::Unreadable(said) => Err(Refusal::Forwarded(said.clone())),
     }
 }
 

@@ -4,24 +4,19 @@ use super::*;
 use crate::gate::limits::Limits;
 use crate::gate::serve;
 use crate::gate::trusted::Trusted;
-use crate::log::Verbosity;
-use crate::tracker::Settings;
-use std::io::{self, Read};
+use crate::service::tests::service;
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 /// A server behind a gate.
 fn opened() -> SocketAddr {
-    let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
-    let counters = Counters::new();
+    let service = Arc::new(service(false).0);
+    let (counters, log) = (Arc::clone(&service.counters), service.log.clone());
     let server = Server {
-        tracker: Arc::new(Tracker::new(Settings::default())),
-        began: Instant::now(),
-        scrape: false,
+        service,
         untrusted_proxies: Default::default(),
         own_addresses: Arc::default(),
         page: Default::default(),
-        counters: Arc::clone(&counters),
-        log: log.clone(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

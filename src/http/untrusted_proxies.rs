@@ -2,8 +2,9 @@
 //! own, and `--trust-proxy` was forgotten. Here it is counted when that is worth a line in the log.
 
 use crate::address::Scope;
+use crate::lock::lock;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// So many announces within the time below are no single client behind a proxy of its own, which
@@ -35,8 +36,7 @@ impl UntrustedProxies {
         if Scope::of(ip) == Scope::Global {
             return false;
         }
-        // Nothing panics half-way through a change.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         if state.told.contains(&ip) || state.told.len() >= MOST {
             return false;
         }

@@ -2,7 +2,10 @@
 //! Everything is big-endian. Whether a connection id is good is for `server.rs` to ask.
 
 use crate::announce::{Announce, Claim, Event, Host, InfoHash, PeerId, Reply};
+use crate::compact;
+use crate::refusal::{BadPacket, Refusal};
 use crate::swarms::Counts;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What a connect packet has in place of a connection id.
@@ -39,10 +42,8 @@ pub enum Action<'a> {
     Announce(&'a [u8; ANNOUNCE_LENGTH]),
     /// The hashes to scrape, 20 bytes each, 1 to [`MOST_SCRAPED`] of them.
     Scrape(&'a [u8]),
-    /// An action that is known, in a packet of the wrong length: what to say.
-    Malformed(&'static str),
-    /// An action that no client should ask for.
-    Unknown,
+    /// Nothing that there is.
+    Bad(BadPacket),
 }
 
 /// Reads a packet. `None` for what is too short to be one.
@@ -53,19 +54,15 @@ pub fn read(bytes: &[u8]) -> Option<Packet<'_>> {
         CONNECT if connection_id == PROTOCOL => Action::Connect,
         ANNOUNCE => match bytes.first_chunk() {
             Some(announce) => Action::Announce(announce),
-            None => Action::Malformed("an announce has at least 98 bytes"),
+            None => Action::Bad(BadPacket::ShortAnnounce),
         },
         SCRAPE => match body.len() {
-            0 => Action::Malformed("a scrape has at least one info_hash"),
-            length if length % 20 != 0 => {
-                Action::Malformed("a scrape has 20 bytes for each info_hash")
-            }
-            length if length > 20 * MOST_SCRAPED => {
-                Action::Malformed("a scrape has at most 74 info_hashes")
-            }
+            0 => Action::Bad(BadPacket::EmptyScrape),
+            length if length % 20 != 0 => Action::Bad(BadPacket::CutScrape),
+            length if length > 20 * MOST_SCRAPED => Action::Bad(BadPacket::LongScrape),
             _ => Action::Scrape(body),
         },
-        _ => Action::Unknown,
+        _ => Action::Bad(BadPacket::Action),
     };
     Some(Packet {
         connection_id,
@@ -127,20 +124,7 @@ pub fn write_reply(transaction_id: u32, reply: &Reply, out: &mut Vec<u8>) {
         out.extend_from_slice(&number.to_be_bytes());
     }
     let is_ipv6 = reply.external_ip.is_ipv6();
-    for peer in &reply.peers {
-        let [high, low] = peer.endpoint.port.to_be_bytes();
-        match peer.endpoint.ip {
-            IpAddr::V4(ip) if !is_ipv6 => {
-                let [a, b, c, d] = ip.octets();
-                out.extend_from_slice(&[a, b, c, d, high, low]);
-            }
-            IpAddr::V6(ip) if is_ipv6 => {
-                out.extend_from_slice(&ip.octets());
-                out.extend_from_slice(&[high, low]);
-            }
-            _ => {}
-        }
-    }
+    compact::write(&reply.peers, is_ipv6, out);
 }
 
 /// The answer to a scrape: 8 bytes, and 12 for each hash in the order that was asked.
@@ -153,10 +137,11 @@ pub fn write_scraped(transaction_id: u32, counts: impl Iterator<Item = Counts>, 
     }
 }
 
-/// An error: 8 bytes and a text.
-pub fn write_error(transaction_id: u32, text: &str, out: &mut Vec<u8>) {
+/// An error: 8 bytes and the text of the refusal.
+pub fn write_refusal(transaction_id: u32, refusal: &Refusal, out: &mut Vec<u8>) {
     begin(ERROR, transaction_id, out);
-    out.extend_from_slice(text.as_bytes());
+    // Writing into a Vec does not fail.
+    let _ = write!(out, "{refusal}");
 }
 
 fn begin(action: u32, transaction_id: u32, out: &mut Vec<u8>) {

@@ -58,7 +58,7 @@ fn a_connect_is_read_and_answered_with_no_more_bytes() {
     assert_eq!(out, [&[0, 0, 0, 0][..], &TRANSACTION, &ID].concat());
     let mut wrong = bytes;
     wrong[7] ^= 1;
-    assert_eq!(read(&wrong).unwrap().action, Action::Unknown);
+    assert_eq!(read(&wrong).unwrap().action, Action::Bad(BadPacket::Action));
 }
 
 #[test]
@@ -205,15 +205,16 @@ fn a_scrape_is_read_and_answered_in_its_order_with_repeats() {
         let packet = [&head[..], &vec![3; 20 * hashes]].concat();
         let action = read(&packet).unwrap().action;
         assert_eq!(matches!(action, Action::Scrape(_)), is_one, "{hashes}");
-        assert_eq!(matches!(action, Action::Malformed(_)), !is_one, "{hashes}");
+        assert_eq!(matches!(action, Action::Bad(_)), !is_one, "{hashes}");
     }
 }
 
 #[test]
 fn an_error_is_a_transaction_id_and_a_text() {
     let mut out = vec![7; 99];
-    write_error(T, "sorry", &mut out);
-    assert_eq!(out, [&[0, 0, 0, 3][..], &TRANSACTION, b"sorry"].concat());
+    write_refusal(T, &Refusal::ConnectionId, &mut out);
+    let expected = [&[0, 0, 0, 3][..], &TRANSACTION, b"connection id expired"];
+    assert_eq!(out, expected.concat());
 }
 
 #[test]
@@ -227,16 +228,20 @@ fn every_action_with_every_length() {
             let read = read(&packet).map(|packet| packet.action);
             match (action, length, read) {
                 (_, 0..16, None) => {}
-                (1, 16..98, Some(Action::Malformed(_))) => {}
+                (1, 16..98, Some(Action::Bad(BadPacket::ShortAnnounce))) => {}
                 (1, 98.., Some(Action::Announce(_))) => {}
                 (2, _, Some(Action::Scrape(hashes))) => {
                     assert!(length == 16 + hashes.len() && hashes.len() % 20 == 0);
                     assert!((20..=74 * 20).contains(&hashes.len()));
                 }
-                (2, _, Some(Action::Malformed(_))) => {
-                    assert!(length == 16 || (length - 16) % 20 != 0 || length > 16 + 74 * 20);
+                (2, 16, Some(Action::Bad(BadPacket::EmptyScrape))) => {}
+                (2, _, Some(Action::Bad(BadPacket::CutScrape))) => {
+                    assert_ne!((length - 16) % 20, 0);
                 }
-                (0 | 3.., 16.., Some(Action::Unknown)) => {}
+                (2, _, Some(Action::Bad(BadPacket::LongScrape))) => {
+                    assert!(length > 16 + 74 * 20);
+                }
+                (0 | 3.., 16.., Some(Action::Bad(BadPacket::Action))) => {}
                 other => panic!("{other:?}"),
             }
         }

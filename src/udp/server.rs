@@ -1,25 +1,25 @@
 //! The UDP sockets and the threads that block on them: a packet in, at most one packet out.
 //!
-//! What the packets look like is in `packet.rs`; what is answered, in `tracker.rs`. An ordinary
+//! What the packets look like is in `packet.rs`; what is answered, in `service.rs`. An ordinary
 //! packet allocates nothing: every thread keeps its buffers.
 
 use super::connection_id::ConnectionIds;
-use super::packet::{self, Action};
+use super::packet::{self, Action, Packet};
 use crate::address::{self, Scope};
-use crate::announce::{InfoHash, Refusal, Reply};
-use crate::counters::{Counters, Reason};
-use crate::log::{About, Log};
+use crate::announce::{Announce, InfoHash, Reply};
+use crate::counters::Transport;
+use crate::log::About;
 use crate::own_addresses;
-use crate::report;
+use crate::refusal::{BadPacket, Refusal};
+use crate::report::Asked;
+use crate::service::Service;
 use crate::threads;
-use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest packet: a scrape of 74 hashes has 1,496 bytes. What is longer is cut off by the
 /// system, and was no packet of this protocol.
@@ -32,29 +32,13 @@ const STACK: usize = 128 * 1024;
 /// Pause after a receive that failed for a reason that may stay.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What an answer to a wrong connection id says. With its head, 29 bytes: fewer than the shortest
-/// question it answers, a scrape of one hash with 36.
-///
-/// Silence would leave clients behind that keep an id for too long (old versions of uTorrent)
-/// until they time out, again and again; an error makes them connect anew. It is of no use for
-/// reflection, since who is aimed at gets less than a third of what the attacker sends.
-const WRONG_ID: &str = "connection id expired";
-
 /// Answers packets.
 #[derive(Clone)]
 pub struct Server {
-    /// Shared with HTTP: one state for both.
-    pub tracker: Arc<Tracker>,
-    /// The tracker's time is counted from here.
-    pub began: Instant,
-    /// Whether scrapes are answered.
-    pub scrape: bool,
+    /// Shared with HTTP.
+    pub service: Arc<Service>,
     /// Made once, so that an id counts on every socket.
     pub ids: ConnectionIds,
-    /// Where to count, shared with HTTP.
-    pub counters: Arc<Counters>,
-    /// Where to tell.
-    pub log: Log,
 }
 
 /// Starts `threads` threads for each of `sockets`, or so many of them as the system allows: one
@@ -101,27 +85,19 @@ impl Server {
                     continue;
                 }
             };
-            let now = self.began.elapsed();
-            let answer = AssertUnwindSafe(|| {
-                self.answer(&bytes[..length], from.ip(), bound, now, &mut buffers)
-            });
-            match catch_unwind(answer) {
+            let now = self.service.now();
+            let answer = || self.answer(&bytes[..length], from.ip(), bound, now, &mut buffers);
+            if self.service.without_panic(answer) == Some(true) {
                 // If it cannot be sent, the client asks again.
-                Ok(true) => {
-                    let _ = socket.send_to(&buffers.answer, from);
-                    let time = self.began.elapsed().saturating_sub(now);
-                    self.counters.udp.durations.add(time);
-                }
-                Ok(false) => {}
-                Err(_) => {
-                    self.counters.refuse(Reason::Internal);
-                    self.log.line(
-                        About::Always,
-                        format_args!("a UDP packet met an error of the tracker's own"),
-                    );
-                }
+                let _ = socket.send_to(&buffers.answer, from);
+                self.service.took(self.counted(), now);
             }
         }
+    }
+
+    /// Where to count what comes by UDP.
+    fn counted(&self) -> &Transport {
+        &self.service.counters.udp
     }
 
     fn receive_failed(&self, error: &io::Error) {
@@ -133,7 +109,7 @@ impl Server {
             _ if cfg!(windows) && WINDOWS_PACKET_ERRORS.contains(&error.raw_os_error()) => {}
             _ => {
                 let text = format_args!("UDP packets cannot be received: {error}");
-                self.log.line(About::Always, text);
+                self.service.log.line(About::Always, text);
                 thread::sleep(PAUSE);
             }
         }
@@ -153,79 +129,96 @@ impl Server {
     ) -> bool {
         let source = address::canonical(from);
         let Some(packet) = packet::read(bytes) else {
-            self.counters.refuse(Reason::BadPacket);
-            return false;
+            return self.refuse_unproven(&Refusal::Packet(BadPacket::NoHead));
         };
         let transaction_id = packet.transaction_id;
-        let Buffers {
-            reply,
-            answer,
-            local,
-        } = buffers;
         if packet.action == Action::Connect {
             let id = self.ids.make(source, now);
-            packet::write_connected(transaction_id, id, answer);
+            packet::write_connected(transaction_id, id, &mut buffers.answer);
             return true;
         }
-        let counters = &*self.counters;
         if !self.ids.check(packet.connection_id, source, now) {
-            counters.refuse(Reason::ConnectionId);
-            // From here to the check's other branch, nothing longer than the question goes out.
-            let is_whole = matches!(packet.action, Action::Announce(_) | Action::Scrape(_));
-            if is_whole {
-                packet::write_error(transaction_id, WRONG_ID, answer);
-            }
-            return is_whole;
+            return self.refuse_id(&packet, &mut buffers.answer);
         }
-        match packet.action {
+        let (asked, handled) = match packet.action {
             Action::Announce(bytes) => {
-                counters.advance(now, || self.tracker.totals());
-                let local = bound.unwrap_or_else(|| local.towards(source, now));
-                let mut announce = packet::read_announce(bytes, source, local);
-                let numwant = announce.numwant.unwrap_or(MOST_PEERS);
-                announce.numwant = Some(numwant.min(MOST_PEERS));
-                match self.tracker.handle(&announce, now, reply) {
-                    Ok(()) => {
-                        counters.udp.announces.answered.add();
-                        packet::write_reply(transaction_id, reply, answer);
-                        report::announced(&self.log, &announce, reply);
-                    }
-                    Err(refusal) => {
-                        counters.udp.announces.refused.add();
-                        counters.refuse(refusal.reason());
-                        report::ended(&self.log, &reply.ended);
-                        report::refused(&self.log, "an announce", source, &refusal);
-                        packet::write_error(transaction_id, &refusal.to_string(), answer);
-                    }
-                }
+                let local = bound.unwrap_or_else(|| buffers.local.towards(source, now));
+                let announce = packet::read_announce(bytes, source, local);
+                let handled = self.announce(announce, transaction_id, now, buffers);
+                (Asked::Announce, handled)
             }
-            Action::Scrape(hashes) if self.scrape => {
-                counters.udp.scrapes.answered.add();
-                let hashes = hashes.chunks_exact(20).map(|hash| {
-                    // chunks_exact gives 20 bytes each.
-                    InfoHash(hash.try_into().expect("20 bytes"))
-                });
-                let counts = self.tracker.scrape(hashes, now, &mut reply.ended);
-                packet::write_scraped(transaction_id, counts.into_iter(), answer);
-                report::ended(&self.log, &reply.ended);
+            Action::Scrape(hashes) => {
+                let handled = self.scrape(hashes, transaction_id, now, buffers);
+                (Asked::Scrape, handled)
             }
-            Action::Scrape(_) => {
-                let refusal = Refusal::ScrapeIsOff;
-                counters.udp.scrapes.refused.add();
-                counters.refuse(refusal.reason());
-                packet::write_error(transaction_id, &refusal.to_string(), answer);
-            }
-            Action::Malformed(text) => {
-                counters.refuse(Reason::BadPacket);
-                packet::write_error(transaction_id, text, answer);
-            }
-            Action::Unknown => {
-                counters.refuse(Reason::BadPacket);
-                packet::write_error(transaction_id, "this action is not known", answer);
-            }
+            Action::Bad(fault) => (Asked::Unknown, Err(Refusal::Packet(fault))),
             Action::Connect => unreachable!("answered above"),
+        };
+        if let Err(refusal) = handled {
+            let service = &self.service;
+            service.refused(self.counted(), asked, source, &refusal);
+            packet::write_refusal(transaction_id, &refusal, &mut buffers.answer);
         }
         true
+    }
+
+    /// Refuses a packet whose sender has not proven where it is, so that a line in the log would
+    /// perhaps name a stranger: it is only counted. There is no answer.
+    fn refuse_unproven(&self, refusal: &Refusal) -> bool {
+        self.service.counters.refuse(refusal.reason());
+        false
+    }
+
+    /// Refuses a packet with a connection id that is not, or no longer, its sender's. Returns
+    /// whether there is an answer.
+    ///
+    /// Silence would leave clients behind that keep an id for too long (old versions of uTorrent)
+    /// until they time out, again and again; an error makes them connect anew. The error has 29
+    /// bytes, fewer than the shortest packet that gets it (a scrape of one hash, with 36), so it is
+    /// of no use for reflection: who is aimed at gets less than what the attacker sends.
+    fn refuse_id(&self, packet: &Packet<'_>, answer: &mut Vec<u8>) -> bool {
+        let refusal = Refusal::ConnectionId;
+        self.refuse_unproven(&refusal);
+        let is_whole = matches!(packet.action, Action::Announce(_) | Action::Scrape(_));
+        if is_whole {
+            packet::write_refusal(packet.transaction_id, &refusal, answer);
+        }
+        is_whole
+    }
+
+    fn announce(
+        &self,
+        mut announce: Announce,
+        transaction_id: u32,
+        now: Duration,
+        buffers: &mut Buffers,
+    ) -> Result<(), Refusal> {
+        let numwant = announce.numwant.unwrap_or(MOST_PEERS);
+        announce.numwant = Some(numwant.min(MOST_PEERS));
+        let reply = &mut buffers.reply;
+        let service = &self.service;
+        service.announce(self.counted(), &announce, now, reply)?;
+        packet::write_reply(transaction_id, reply, &mut buffers.answer);
+        Ok(())
+    }
+
+    fn scrape(
+        &self,
+        hashes: &[u8],
+        transaction_id: u32,
+        now: Duration,
+        buffers: &mut Buffers,
+    ) -> Result<(), Refusal> {
+        self.service.may_scrape()?;
+        let hashes = hashes.chunks_exact(20).map(|hash| {
+            // chunks_exact gives 20 bytes each.
+            InfoHash(hash.try_into().expect("20 bytes"))
+        });
+        let ended = &mut buffers.reply.ended;
+        let service = &self.service;
+        let counts = service.scrape(self.counted(), hashes, now, ended);
+        packet::write_scraped(transaction_id, counts.into_iter(), &mut buffers.answer);
+        Ok(())
     }
 }
 

@@ -1,26 +1,13 @@
 //! Packets in, packets out, without a socket.
 
 use super::*;
-use crate::log::Verbosity;
-use crate::tracker::Settings;
+use crate::service::tests::{logged, service};
 use proptest::prelude::*;
 
 fn server(scrape: bool) -> Server {
-    let settings = Settings {
-        numwant: 200,
-        bounds: crate::swarms::Bounds {
-            per_block_in_swarm: 400,
-            ..Default::default()
-        },
-        ..Settings::default()
-    };
     Server {
-        tracker: Arc::new(Tracker::new(settings)),
-        began: Instant::now(),
-        scrape,
+        service: Arc::new(service(scrape).0),
         ids: ConnectionIds::new(),
-        counters: Counters::new(),
-        log: Log::new(Verbosity::Quiet, io::sink()).unwrap(),
     }
 }
 
@@ -96,7 +83,11 @@ fn a_peer_of_http_and_a_peer_of_udp_are_in_one_swarm() {
     let query = b"info_hash=an%20info_hash%20of%202026&peer_id=aaaaaaaaaaaaaaaaaaaa&port=2";
     let (over_http, _) = crate::http::announce::read(query, path).unwrap();
     let mut reply = Reply::default();
-    server.tracker.handle(&over_http, NOW, &mut reply).unwrap();
+    server
+        .service
+        .tracker
+        .handle(&over_http, NOW, &mut reply)
+        .unwrap();
     assert_eq!(reply.peers[0].endpoint.to_string(), "203.0.113.1:1");
 }
 
@@ -108,7 +99,7 @@ fn a_wrong_id_gets_less_than_it_sent_and_changes_nothing() {
     scrape.extend_from_slice(&[1; 20]);
     for packet in [announce(id, 1, 5), scrape] {
         let answer = ask(&server, "203.0.113.9", &packet).unwrap();
-        assert_eq!(error_text(&answer), WRONG_ID);
+        assert_eq!(error_text(&answer), Refusal::ConnectionId.to_string());
         assert!(answer.len() < packet.len());
     }
     let answer = ask(&server, "203.0.113.1", &announce(id, 2, 5)).unwrap();
@@ -178,7 +169,7 @@ fn scrape_is_off_until_it_is_on() {
 #[test]
 fn what_became_of_each_packet_is_counted() {
     let server = server(true);
-    let counters = Arc::clone(&server.counters);
+    let counters = &server.service.counters;
     let from = "203.0.113.1";
     let id = id_for(&server, from);
     ask(&server, from, &announce(id, 1, 5)).unwrap();
@@ -196,6 +187,33 @@ fn what_became_of_each_packet_is_counted() {
     let refused: Vec<_> = counters.refusals().filter(|(_, n)| *n > 0).collect();
     let expected = [("port_zero", 1), ("connection_id", 1), ("bad_packet", 3)];
     assert_eq!(refused, expected);
+}
+
+/// Of who has not proven where it is, nothing is logged: a line would name a stranger.
+#[test]
+fn what_is_refused_is_logged_if_its_sender_is_known() {
+    let (service, lines) = service(false);
+    let server = Server {
+        service: Arc::new(service),
+        ids: ConnectionIds::new(),
+    };
+    let from = "203.0.113.1";
+    let id = id_for(&server, from);
+    let scrape = |id| [&head(id, 2)[..], &[9; 20]].concat();
+    ask(&server, from, &scrape(id)).unwrap();
+    ask(&server, from, &announce(id, 0, 5)).unwrap();
+    ask(&server, from, &head(id, 7)).unwrap();
+    ask(&server, from, &scrape(id ^ 1)).unwrap();
+    assert_eq!(ask(&server, from, b"?"), None);
+    let line =
+        |asked, refusal: Refusal| format!("refused {asked}{from}: {refusal} ({})", refusal.fault());
+    let expected = [
+        line("a scrape by ", Refusal::ScrapeIsOff),
+        line("an announce by ", Refusal::PortZero),
+        line("", Refusal::Packet(BadPacket::Action)),
+    ];
+    assert_eq!(logged(&server.service, &lines), expected);
+    assert_eq!(server.service.counters.udp.scrapes.refused.get(), 1);
 }
 
 #[test]

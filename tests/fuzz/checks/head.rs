@@ -1,8 +1,9 @@
 //! What a client sends over one connection: requests, or something else.
 
 use super::is_one_clean_line;
-use mayfly::gate::head::{self, Head, HttpRefusal, LONGEST};
+use mayfly::gate::head::{self, Head, LONGEST};
 use mayfly::http::query;
+use mayfly::refusal::{HttpRefusal, Refusal};
 
 /// Checks which requests are seen in these bytes, and that what passes is clean.
 pub fn check(bytes: &[u8]) {
@@ -16,8 +17,10 @@ pub fn check(bytes: &[u8]) {
         match request {
             Ok((head, bytes)) => check_passed(head, bytes),
             Err(refused) => {
-                assert!(refused.status.starts_with(['4', '5']));
-                assert!(is_one_clean_line(refused.text) && is_one_clean_line(refused.fault()));
+                assert!(refused.status().starts_with(['4', '5']));
+                let refused = Refusal::Http(*refused);
+                let text = refused.to_string();
+                assert!(is_one_clean_line(&text) && is_one_clean_line(refused.fault()));
             }
         }
     }

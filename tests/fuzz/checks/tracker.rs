@@ -4,8 +4,9 @@
 use super::{Choices, ip};
 use mayfly::address::{self, Scope};
 use mayfly::announce::{
-    Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, PeerId, Refusal, Reply,
+    Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, PeerId, Reply,
 };
+use mayfly::refusal::Refusal;
 use mayfly::swarms::{Bounds, Counts};
 use mayfly::tracker::{Settings, Tracker};
 use std::collections::{BTreeMap, BTreeSet};

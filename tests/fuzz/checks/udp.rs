@@ -5,6 +5,7 @@ use mayfly::address;
 use mayfly::announce::InfoHash;
 use mayfly::counters::Counters;
 use mayfly::log::{Log, Verbosity};
+use mayfly::service::Service;
 use mayfly::swarms::{Bounds, Totals};
 use mayfly::tracker::{Settings, Tracker};
 use mayfly::udp::connection_id::ConnectionIds;
@@ -53,7 +54,7 @@ pub fn check(bytes: &[u8]) {
             source,
             now,
             packet: &packet,
-            stored: server.tracker.totals(),
+            stored: server.service.tracker.totals(),
         };
         let is_answered = server.answer(&packet, ip(from), Some(ip(bound)), now, &mut buffers);
         exchange.check(is_answered.then_some(&buffers.answer[..]));
@@ -64,20 +65,23 @@ fn server(scrape: bool) -> Server {
     // Has a thread, so there is one for all.
     static LOG: OnceLock<Log> = OnceLock::new();
     let log = LOG.get_or_init(|| Log::new(Verbosity::Quiet, std::io::sink()).expect("a thread"));
-    Server {
-        tracker: Arc::new(Tracker::new(Settings {
+    let service = Service {
+        tracker: Tracker::new(Settings {
             numwant: 200,
             bounds: Bounds {
                 peers: 50,
                 ..Bounds::default()
             },
             ..Settings::default()
-        })),
+        }),
         began: Instant::now(),
         scrape,
-        ids: ConnectionIds::new(),
         counters: Counters::new(),
         log: log.clone(),
+    };
+    Server {
+        service: Arc::new(service),
+        ids: ConnectionIds::new(),
     }
 }
 
@@ -117,7 +121,11 @@ impl Exchange<'_> {
                 assert!(answer.len() < packet.len());
                 check_error(answer);
             }
-            assert_eq!(self.server.tracker.totals(), self.stored, "nothing changes");
+            assert_eq!(
+                self.server.service.tracker.totals(),
+                self.stored,
+                "nothing changes"
+            );
         } else {
             let answer = answer.expect("an answer");
             match action {
@@ -163,20 +171,20 @@ impl Exchange<'_> {
         let [leechers, seeders] = [8, 12].map(|at| u32::from_be_bytes(field(answer, at + 4)));
         let is_seeder = self.packet[64..72] == [0; 8];
         assert!(is_stopped || [leechers, seeders][usize::from(is_seeder)] > 0);
-        let totals = self.server.tracker.totals();
+        let totals = self.server.service.tracker.totals();
         assert!(leechers + seeders <= totals.count(false) + totals.count(true));
     }
 
     fn check_scraped(&self, answer: &[u8]) {
         let hashes = &self.packet[16..];
         let is_whole = (1..=74 * 20).contains(&hashes.len()) && hashes.len() % 20 == 0;
-        if !is_whole || !self.server.scrape {
+        if !is_whole || !self.server.service.scrape {
             check_error(answer);
             return;
         }
         assert_eq!(answer[..4], [0, 0, 0, 2]);
         let hashes = hashes.chunks(20).map(|hash| InfoHash(field(hash, 0)));
-        let tracker = &self.server.tracker;
+        let tracker = &self.server.service.tracker;
         let counts = tracker.scrape(hashes, self.now, &mut Vec::new());
         let numbers = counts
             .iter()

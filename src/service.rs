@@ -1,0 +1,123 @@
+//! What both transports have in common: the tracker and its time, and that whatever becomes of a
+//! request is counted and logged, over HTTP as over UDP.
+//!
+//! What a request or an answer looks like is for the two `server.rs` to know; the words of the log
+//! are in `report.rs`.
+
+use crate::announce::{Announce, EndedSwarm, InfoHash, Reply};
+use crate::counters::{Counters, Transport};
+use crate::log::{About, Log};
+use crate::refusal::{Reason, Refusal};
+use crate::report::{self, Asked};
+use crate::swarms::Counts;
+use crate::tracker::Tracker;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Shared by both transports.
+pub struct Service {
+    /// One state for both.
+    pub tracker: Tracker,
+    /// The tracker's time is counted from here.
+    pub began: Instant,
+    /// Whether scrapes are answered.
+    pub scrape: bool,
+    /// Where to count.
+    pub counters: Arc<Counters>,
+    /// Where to tell.
+    pub log: Log,
+}
+
+impl Service {
+    /// The time since the tracker began.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Has the tracker handle an announce. What ended meanwhile is logged in any case; a refusal is
+    /// for [`Service::refused`].
+    pub fn announce(
+        &self,
+        transport: &Transport,
+        announce: &Announce,
+        now: Duration,
+        reply: &mut Reply,
+    ) -> Result<(), Refusal> {
+        self.counters.advance(now, || self.tracker.totals());
+        let handled = self.tracker.handle(announce, now, reply);
+        match handled {
+            Ok(()) => {
+                transport.announces.answered.add();
+                report::announced(&self.log, announce, reply);
+            }
+            Err(_) => report::ended(&self.log, &reply.ended),
+        }
+        handled
+    }
+
+    /// The counts of each of `hashes`, in their order.
+    pub fn scrape(
+        &self,
+        transport: &Transport,
+        hashes: impl Iterator<Item = InfoHash>,
+        now: Duration,
+        ended: &mut Vec<EndedSwarm>,
+    ) -> Vec<Counts> {
+        let counts = self.tracker.scrape(hashes, now, ended);
+        transport.scrapes.answered.add();
+        report::ended(&self.log, ended);
+        counts
+    }
+
+    /// Whether scrapes are answered, as a refusal if they are not.
+    pub fn may_scrape(&self) -> Result<(), Refusal> {
+        match self.scrape {
+            true => Ok(()),
+            false => Err(Refusal::ScrapeIsOff),
+        }
+    }
+
+    /// Sweeps, as an announce does, for those who only look.
+    pub fn sweep(&self, now: Duration) {
+        let mut ended = Vec::new();
+        self.tracker.sweep(now, &mut ended);
+        self.counters.advance(now, || self.tracker.totals());
+        report::ended(&self.log, &ended);
+    }
+
+    /// Somebody is refused.
+    pub fn refused(&self, transport: &Transport, asked: Asked, source: IpAddr, refusal: &Refusal) {
+        match asked {
+            Asked::Announce => transport.announces.refused.add(),
+            Asked::Scrape => transport.scrapes.refused.add(),
+            Asked::Unknown => {}
+        }
+        self.counters.refuse(refusal.reason());
+        report::refused(&self.log, asked, source, refusal);
+    }
+
+    /// Does what answers a request. `None` if it panics: that costs one answer, and neither a
+    /// thread (there would soon be none left) nor silence.
+    pub fn without_panic<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if done.is_err() {
+            self.counters.refuse(Reason::Internal);
+            let fault = Refusal::Internal.fault();
+            let text = format_args!("a request could not be answered ({fault})");
+            self.log.line(About::Always, text);
+        }
+        done.ok()
+    }
+
+    /// A request that arrived at `since` is done with.
+    pub fn took(&self, transport: &Transport, since: Duration) {
+        let time = self.now().saturating_sub(since);
+        transport.durations.add(time);
+    }
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+pub mod tests;
