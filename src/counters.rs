@@ -6,7 +6,6 @@
 
 use crate::history::History;
 use crate::refusal::Reason;
-use crate::swarms::Totals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -145,11 +144,8 @@ impl Counters {
     }
 
     /// Carries the history on; for each announce to call before it is counted, and for who looks.
-    pub fn advance(&self, now: Duration, totals: impl FnOnce() -> Totals) {
-        self.history.advance(now, || {
-            let totals = totals();
-            (self.answered(), totals.count(true) + totals.count(false))
-        });
+    pub fn advance(&self, now: Duration, peers: impl FnOnce() -> u32) {
+        self.history.advance(now, || (self.answered(), peers()));
     }
 
     /// Something was refused.

@@ -28,6 +28,8 @@ pub mod tracker;
 
 pub mod swarms;
 
+pub mod torrent_list;
+
 pub mod names;
 
 pub mod service;

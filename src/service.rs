@@ -45,7 +45,7 @@ impl Service {
         now: Duration,
         reply: &mut Reply,
     ) -> Result<(), Refusal> {
-        self.counters.advance(now, || self.tracker.totals());
+        self.advance(now);
         let handled = self.tracker.handle(announce, now, reply);
         match handled {
             Ok(()) => {
@@ -83,8 +83,14 @@ impl Service {
     pub fn sweep(&self, now: Duration) {
         let mut ended = Vec::new();
         self.tracker.sweep(now, &mut ended);
-        self.counters.advance(now, || self.tracker.totals());
+        self.advance(now);
         report::ended(&self.log, &ended);
+    }
+
+    /// Carries the history on.
+    fn advance(&self, now: Duration) {
+        let peers = || self.tracker.totals().count_all();
+        self.counters.advance(now, peers);
     }
 
     /// Somebody is refused.

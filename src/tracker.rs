@@ -9,6 +9,7 @@ use crate::announce::{Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHa
 use crate::lock::lock;
 use crate::names::Names;
 use crate::refusal::Refusal;
+use crate::swarms::list::Row;
 use crate::swarms::{
     Announced, Bounds, Counts, Entry, LimitReached, OneAddress, Selection, Swarms, Totals,
 };
@@ -154,6 +155,21 @@ impl Tracker {
     /// What is stored, in numbers.
     pub fn totals(&self) -> Totals {
         self.lock().totals()
+    }
+
+    /// Gives a torrent the name that an announce from this address has brought, if it has none yet.
+    /// `read` is asked for it only then, and without the lock.
+    pub fn name(&self, info_hash: InfoHash, from: IpAddr, read: impl FnOnce() -> Option<String>) {
+        let is_wanted = self.lock().wants_name(info_hash, from);
+        if let Some(name) = is_wanted.then(read).flatten() {
+            self.lock().name(info_hash, &name, from);
+        }
+    }
+
+    /// See [`Swarms::rows`]. The lock is held for so many torrents at a time.
+    pub fn rows(&self, from: usize, most: usize, rows: &mut Vec<Row>) -> bool {
+        rows.clear();
+        self.lock().rows(from, most, rows)
     }
 
     /// How many torrents have all their peers at one address, a few seconds ago perhaps: everybody

@@ -16,4 +16,8 @@ pub mod page;
 
 pub mod graph;
 
+pub mod torrents;
+
+pub mod display_name;
+
 pub mod metrics;

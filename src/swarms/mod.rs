@@ -17,5 +17,9 @@ mod random;
 
 mod overview;
 
+mod display_names;
+
+pub mod list;
+
 pub use overview::{OneAddress, Totals};
 pub use store::{Announced, Bounds, Counts, Entry, LimitReached, Selection, Swarms};

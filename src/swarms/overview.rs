@@ -25,6 +25,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Peers of both kinds and families.
+    pub fn count_all(&self) -> u32 {
+        self.count(false) + self.count(true)
+    }
+
     /// Peers of one kind, of both address families.
     pub fn count(&self, seeders: bool) -> u32 {
         self.peers[usize::from(seeders)].iter().sum()

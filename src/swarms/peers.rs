@@ -25,6 +25,11 @@ impl Tenths {
         Tenths(tenths as u32 + since_the_start.subsec_millis() / 100)
     }
 
+    /// Whole seconds since the tracker began.
+    pub fn as_secs(self) -> u32 {
+        self.0 / 10
+    }
+
     /// Tenths of a second from `earlier` to `self`, 0 if it is the other way round.
     pub fn since(self, earlier: Tenths) -> u32 {
         self.0.saturating_sub(earlier.0)

@@ -3,6 +3,7 @@
 //! What is asked of it and what it answers are values; every operation costs the same however many
 //! peers are stored, save that the table behind the index now and then doubles.
 
+use super::display_names::DisplayNames;
 use super::index::Index;
 use super::overview::Totals;
 use super::peers::{Peers, Slot, Tenths};
@@ -12,6 +13,7 @@ use super::swarm::{GroupKey, MOST_GROUPS, Swarm};
 use crate::address::{AddressBlock, Scope};
 use crate::announce::{EndedSwarm, Endpoint, InfoHash, Peer, PeerId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many peers of a swarm are of which kind.
@@ -118,6 +120,7 @@ pub struct Swarms {
     index: Index,
     random: Random,
     drawn: Vec<u32>,
+    pub(super) display_names: DisplayNames,
     /// See [`Totals`].
     kinds: [[u32; 2]; 2],
     swept: u64,
@@ -138,6 +141,7 @@ impl Swarms {
             index: Index::new(),
             random: Random::new(seed),
             drawn: Vec::new(),
+            display_names: DisplayNames::default(),
             kinds: [[0; 2]; 2],
             swept: 0,
         }
@@ -201,7 +205,7 @@ impl Swarms {
         let known = entry.map(|entry| entry.swarm);
         let block = AddressBlock::of(peer.endpoint.ip);
         self.check_room(known, block)?;
-        let swarm = known.unwrap_or_else(|| self.begin(info_hash));
+        let swarm = known.unwrap_or_else(|| self.begin(info_hash, now));
         let fingerprint = self.index.fingerprint(swarm, peer.endpoint);
         if let Some(other) = self.index.get(fingerprint) {
             // A peer of another swarm has the same 64-bit fingerprint. That takes 2^32 peers to
@@ -245,6 +249,19 @@ impl Swarms {
         Ok(())
     }
 
+    /// Whether a swarm would take a name from this address.
+    pub fn wants_name(&self, info_hash: InfoHash, from: IpAddr) -> bool {
+        let swarm = self.by_info_hash.get(&info_hash);
+        swarm.is_some_and(|&swarm| self.display_names.has_room(swarm, from))
+    }
+
+    /// Gives a swarm a name, if it wants one.
+    pub fn name(&mut self, info_hash: InfoHash, name: &str, from: IpAddr) {
+        if let Some(&swarm) = self.by_info_hash.get(&info_hash) {
+            self.display_names.add(swarm, name, from);
+        }
+    }
+
     /// Forgets a peer, if `peer_id` is `None` or its peer id. Returns the swarm that this ended.
     pub fn remove(
         &mut self,
@@ -275,7 +292,7 @@ impl Swarms {
         self.counts_of(entry.swarm)
     }
 
-    fn counts_of(&self, swarm: u32) -> Counts {
+    pub(super) fn counts_of(&self, swarm: u32) -> Counts {
         let swarm = &self.swarms[swarm as usize];
         Counts {
             seeders: swarm.count(true),
@@ -404,14 +421,15 @@ impl Swarms {
         self.peers.silence(slot, now) > self.life
     }
 
-    fn begin(&mut self, info_hash: InfoHash) -> u32 {
+    fn begin(&mut self, info_hash: InfoHash, now: Tenths) -> u32 {
+        let began = now.as_secs();
         let swarm = match self.unused.pop() {
             Some(index) => {
-                self.swarms[index as usize] = Swarm::new(info_hash);
+                self.swarms[index as usize] = Swarm::new(info_hash, began);
                 index
             }
             None => {
-                self.swarms.push(Swarm::new(info_hash));
+                self.swarms.push(Swarm::new(info_hash, began));
                 self.swarms.len() as u32 - 1
             }
         };
@@ -473,6 +491,7 @@ impl Swarms {
         let info_hash = self.swarms[swarm as usize].info_hash;
         self.by_info_hash.remove(&info_hash);
         self.unused.push(swarm);
+        self.display_names.remove(swarm);
         if self.by_info_hash.is_empty() {
             self.give_back_memory();
         }
@@ -487,6 +506,7 @@ impl Swarms {
         self.peers = Peers::new();
         self.index.clear();
         self.per_address = PerAddress::new();
+        self.display_names = DisplayNames::default();
     }
 }
 

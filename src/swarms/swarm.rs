@@ -40,15 +40,18 @@ pub struct Swarm {
     pub info_hash: InfoHash,
     /// Leechers that became seeders since the swarm began.
     pub downloaded: u32,
+    /// When it began, in seconds since the tracker did.
+    pub began: u32,
     /// Only groups that have members; most swarms have one or two.
     groups: Vec<Group>,
 }
 
 impl Swarm {
-    pub fn new(info_hash: InfoHash) -> Swarm {
+    pub fn new(info_hash: InfoHash, began: u32) -> Swarm {
         Swarm {
             info_hash,
             downloaded: 0,
+            began,
             groups: Vec::new(),
         }
     }

@@ -81,6 +81,9 @@ fn bench() {
     if wanted("state") {
         state::bench();
     }
+    if wanted("list") {
+        state::bench_list();
+    }
     if wanted("program") {
         program::bench();
     }

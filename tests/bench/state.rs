@@ -2,9 +2,13 @@
 //! memory a peer takes, and how long anybody waits when a million die at once.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use mayfly::announce::{Announce, Event, InfoHash, PeerId, Reply};
+use mayfly::swarms::list::Query;
+use mayfly::torrent_list::{LOOK_EVERY, SLICE, TorrentList};
 use mayfly::tracker::{Settings, Tracker};
 
 use crate::random::Random;
@@ -39,6 +43,91 @@ pub fn bench() {
     let Mourning { longest, requests } = expire();
     println!("    longest handle while 1,000,000 peers die at once: {longest:?}");
     println!("    requests until they are all gone: {requests}");
+}
+
+/// What announces notice of somebody's looking at a list of a million torrents.
+pub fn bench_list() {
+    println!("The list of 1,000,000 torrents, in process:");
+    let tracker = filled(MILLION, MILLION);
+    for n in 0..20_000 {
+        let Announce {
+            info_hash, source, ..
+        } = announce(n * 50, MILLION);
+        tracker.name(info_hash, source, || Some(format!("Name of torrent {n}")));
+    }
+    let slices = slices(&tracker);
+    println!("    the lock is held for a slice: {slices}");
+    let nobody = AtomicBool::new(false);
+    let alone = thread::scope(|scope| {
+        let announcer = scope.spawn(|| announce_until(&tracker, &nobody));
+        thread::sleep(Duration::from_secs(5));
+        nobody.store(true, Relaxed);
+        announcer.join().expect("no panic")
+    });
+    println!("    handles, nobody looking:      {alone}");
+    let (list, is_over) = (TorrentList::default(), AtomicBool::new(false));
+    let (took, beside) = thread::scope(|scope| {
+        let announcer = scope.spawn(|| announce_until(&tracker, &is_over));
+        let took = (1..=10).map(|look| {
+            let begin = Instant::now();
+            let now = LOOK_EVERY * look;
+            let best = list.find(&tracker, &Query::default(), now).expect("a look");
+            assert_eq!(best.found, MILLION as usize);
+            begin.elapsed()
+        });
+        let took = Times::new(took.collect());
+        is_over.store(true, Relaxed);
+        (took, announcer.join().expect("no panic"))
+    });
+    println!("    handles, always one looking:  {beside}");
+    println!("    a look takes: {took}");
+}
+
+fn slices(tracker: &Tracker) -> Times {
+    let mut rows = Vec::with_capacity(SLICE);
+    let mut times = Vec::new();
+    loop {
+        let begin = Instant::now();
+        let is_there = tracker.rows(times.len() * SLICE, SLICE, &mut rows);
+        if !is_there {
+            return Times::new(times);
+        }
+        times.push(begin.elapsed());
+    }
+}
+
+fn announce_until(tracker: &Tracker, is_over: &AtomicBool) -> Times {
+    let mut reply = Reply::default();
+    let mut random = Random(1);
+    let mut times = Vec::new();
+    while !is_over.load(Relaxed) {
+        let announce = announce(random.below(MILLION as usize) as u32, MILLION);
+        let begin = Instant::now();
+        tracker
+            .handle(&announce, Duration::from_secs(1), &mut reply)
+            .expect("an answer");
+        times.push(begin.elapsed());
+    }
+    Times::new(times)
+}
+
+/// How long many of the same took.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn new(mut times: Vec<Duration>) -> Times {
+        times.sort();
+        Times(times)
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Times(times) = self;
+        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
+        let (median, rare, most) = (at(0.5), at(0.9999), at(1.0));
+        write!(f, "{median:?}, 1 in 10,000 {rare:?}, the longest {most:?}")
+    }
 }
 
 /// The role of a process whose memory is measured: prints bytes for a peer.

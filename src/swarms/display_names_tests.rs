@@ -1,0 +1,68 @@
+//! The names of torrents, and their bounds.
+
+use super::*;
+use std::net::Ipv4Addr;
+
+/// An address of the internet, each in a block of its own.
+fn address(number: u32) -> IpAddr {
+    Ipv4Addr::from(0x0800_0000 + number).into()
+}
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+#[test]
+fn the_first_name_stays_until_the_swarm_ends() {
+    let mut names = DisplayNames::default();
+    assert_eq!(names.get(7), None);
+    names.add(7, "first", address(1));
+    names.add(7, "second", address(2));
+    names.add(8, "other", address(1));
+    assert_eq!(names.get(7).map(|name| &**name), Some("first"));
+    assert_eq!(names.get(8).map(|name| &**name), Some("other"));
+    names.remove(7);
+    names.remove(7);
+    names.remove(9);
+    assert_eq!(names.get(7), None);
+    // Its index may be that of another swarm now.
+    names.add(7, "second", address(2));
+    assert_eq!(names.get(7).map(|name| &**name), Some("second"));
+    assert_eq!(names.get(8).map(|name| &**name), Some("other"));
+    for swarm in [7, 8] {
+        names.remove(swarm);
+    }
+    assert!(names.names.is_empty() && names.of_block.is_empty());
+}
+
+#[test]
+fn one_address_cannot_take_the_room_of_the_others() {
+    assert!(MOST_OF_BLOCK as usize * 5 <= MOST);
+    let mut names = DisplayNames::default();
+    for swarm in 0..2 * MOST_OF_BLOCK {
+        names.add(swarm, "x", address(1));
+    }
+    assert_eq!(names.names.len(), MOST_OF_BLOCK as usize);
+    assert!(!names.has_room(1_000_000, address(1)));
+    assert!(names.has_room(1_000_000, address(2)));
+    // Its own are not in its way for ever.
+    names.remove(0);
+    assert!(names.has_room(1_000_000, address(1)));
+}
+
+#[test]
+fn what_all_names_take_is_bounded() {
+    let mut names = DisplayNames::default();
+    for swarm in 0..2 * MOST as u32 {
+        names.add(swarm, "x", address(swarm / MOST_OF_BLOCK));
+    }
+    assert_eq!(names.names.len(), MOST);
+    for from in [HERE, address(4_000)] {
+        assert!(!names.has_room(1_000_000, from));
+    }
+    let mut names = DisplayNames::default();
+    for swarm in 0..2 * MOST as u32 {
+        names.add(swarm, "x", HERE);
+    }
+    assert_eq!(names.names.len(), MOST);
+    // The longest take 400 bytes, and the table and the allocation add less than 100.
+    assert_eq!(MOST, 20_000);
+}
