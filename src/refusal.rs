@@ -58,6 +58,8 @@ pub enum Mistake {
     Base32,
     /// Percent signs are left after decoding.
     EscapedTwice,
+    /// The whole SHA-256 of a version 2 torrent (BEP 52), as it is or in hexadecimal.
+    Version2,
     /// Nothing known: so many bytes.
     Length(usize),
 }
@@ -345,6 +347,10 @@ impl fmt::Display for Refusal {
             Refusal::InfoHash(Mistake::EscapedTwice) => {
                 "info_hash is percent-encoded twice; \
                  send the 20 raw bytes, percent-encoded once"
+            }
+            Refusal::InfoHash(Mistake::Version2) => {
+                "info_hash is a version 2 hash in full; \
+                 send its first 20 bytes, percent-encoded"
             }
             Refusal::InfoHash(Mistake::Length(length)) => {
                 return write!(

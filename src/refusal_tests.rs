@@ -29,6 +29,7 @@ fn all() -> Vec<Refusal> {
         Mistake::Hexadecimal,
         Mistake::Base32,
         Mistake::EscapedTwice,
+        Mistake::Version2,
         Mistake::Length(7),
     ];
     let others = [

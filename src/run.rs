@@ -38,8 +38,10 @@ pub fn start(options: &Options) -> Result<(), String> {
     limits.upstreams = plan.upstreams;
 
     let own_addresses = Arc::new(OwnAddresses::look());
+    let settings = settings(options, &log);
+    let life = settings.life();
     let service = Arc::new(Service {
-        tracker: Tracker::new(settings(options, &log)),
+        tracker: Tracker::new(settings),
         began: Instant::now(),
         scrape: options.scrape,
         counters: Counters::new(),
@@ -52,7 +54,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     let counters = Arc::clone(&service.counters);
     let server = udp::server::Server {
         service: Arc::clone(&service),
-        ids: ConnectionIds::new(),
+        ids: ConnectionIds::new(life),
     };
     udp::server::open(sockets.udp, plan.udp, &server).map_err(cannot_start)?;
     let server = http::server::Server {

@@ -81,6 +81,11 @@ impl Tracker {
         }
     }
 
+    /// Seconds between two announces of a client.
+    pub fn interval(&self) -> u32 {
+        self.settings.interval.as_secs().max(1) as u32
+    }
+
     /// Handles an announce that arrived `now`, the time since the tracker began.
     ///
     /// On success `reply` holds the answer; what it held before does not matter. An announce that
@@ -95,7 +100,7 @@ impl Tracker {
         if announce.port == 0 {
             return Err(Refusal::PortZero);
         }
-        let interval = self.settings.interval.as_secs().max(1) as u32;
+        let interval = self.interval();
         reply.interval = interval;
         reply.min_interval = (interval / 4).max(1);
         reply.external_ip = announce.source;

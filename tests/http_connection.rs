@@ -2,7 +2,7 @@
 //! hostile client can do to a connection is tested in `abuse`.
 
 use crate::support::http::{
-    Answer, Connection, ORDINARY, TORRENT, ask, crowd, decode, get, ipv4, ipv6, send,
+    Answer, Connection, ORDINARY, TORRENT, crowd, decode, get, ipv4, ipv6, send,
 };
 use crate::support::tracker::Tracker;
 
@@ -109,13 +109,58 @@ fn everything_else_is_a_404_that_names_the_announce_url() {
         );
         assert!(answer.text().contains("tracker"), "plain words");
     }
-    let with_query = get(at, &format!("/x?{TORRENT}&port=1&left=5"));
-    assert_eq!(with_query.status, 404);
-    assert_eq!(
-        ask(&tracker, "port=2&left=5").incomplete,
-        Some(1),
-        "not announced"
-    );
+}
+
+/// Of a 404 clients show next to nothing, and Transmission takes the page at `/` for an answer
+/// without peers.
+#[test]
+fn an_info_hash_is_an_announce_by_any_url() {
+    let tracker = start();
+    let at = ipv4(&tracker);
+    let mut port = 0;
+    let mut announce = |url: &str| {
+        port += 1;
+        let answer = get(at, &format!("{url}?{ORDINARY}&port={port}"));
+        assert_eq!(answer.status, 200, "{url}");
+        assert_eq!(decode(&answer.body).incomplete, Some(port), "{url}");
+    };
+    for url in [
+        "/",
+        "",
+        "//",
+        "/announce/",
+        "/ANNOUNCE",
+        "/wrong",
+        "/scrape/",
+        "/scrape/x",
+        "/status.json",
+        "/metrics",
+        "http://tracker.example:9000",
+        "HTTP://tracker.example",
+        "https://tracker.example/",
+        "Http://tracker.example/announce",
+    ] {
+        announce(url);
+    }
+    // What it lacks is said as ever, and a scrape is one.
+    let answer = get(at, &format!("/?{TORRENT}"));
+    assert_eq!(decode(&answer.body).failure_code, Some(103));
+    for url in ["/scrape", "/x/scrape", "/scrape.php", "http://x/scrape"] {
+        let answer = get(at, &format!("{url}?{ORDINARY}&port=1"));
+        let reason = decode(&answer.body).failure_reason;
+        let reason = reason.unwrap_or_default();
+        assert_eq!(reason, "this tracker does not answer scrapes", "{url}");
+    }
+    // Without one all is as it was.
+    for url in ["/?port=1", "/wrong?info_hash", "http://x/wrong?x=info_hash"] {
+        let expected = if url.starts_with("/?") {
+            "mayfly"
+        } else {
+            "http://x/announce"
+        };
+        assert!(get(at, url).text().contains(expected), "{url}");
+    }
+    assert!(get(at, "http://tracker.example").text().contains("<html"));
 }
 
 #[test]

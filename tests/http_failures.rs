@@ -136,6 +136,22 @@ fn a_malformed_announce_disturbs_no_stored_peer() {
     assert_eq!(announced.shown(), ["127.0.0.1:1"]);
 }
 
+/// With a reason alone libtorrent stays away for half an hour.
+#[test]
+fn a_refusal_that_will_pass_says_when_to_come_again() {
+    let tracker = Tracker::start(&["-p", "0", "-i", "7", "--max-peers", "1"]);
+    ask(&tracker, "port=1&left=5");
+    let target = format!("/announce?{TORRENT}&left=5&port=2");
+    let full = decode(&get(ipv4(&tracker), &target).body);
+    let reason = full.failure_reason.expect("a reason");
+    assert!(reason.contains("as many peers as it may have"), "{reason}");
+    assert_eq!(full.interval, Some(7 * 60));
+    assert_eq!((full.min_interval, full.peers), (None, None));
+    let target = format!("/announce?{TORRENT}&left=5&port=0");
+    let for_good = decode(&get(ipv4(&tracker), &target).body);
+    assert_eq!(for_good.interval, None);
+}
+
 /// wiki.theory.org's code 100. Clients do not POST, so that HTTP's own status wins here.
 #[test]
 fn a_post_is_told_that_an_announce_is_a_get() {

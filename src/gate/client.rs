@@ -276,7 +276,11 @@ impl Client {
         request.clear();
         let method: &[u8] = if head.is_head { b"HEAD " } else { b"GET " };
         request.extend_from_slice(method);
-        head::write_target(&self.received[head.target.clone()], request);
+        let target = &self.received[head.target.clone()];
+        if !target.starts_with(b"/") {
+            request.push(b'/');
+        }
+        head::write_target(target, request);
         request.extend_from_slice(b" HTTP/1.1\r\n");
     }
 }

@@ -17,7 +17,7 @@ const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"
 pub struct Head {
     /// HEAD instead of GET.
     pub is_head: bool,
-    /// Path and query as they came, in origin form.
+    /// Path and query as they came; the path may be empty, which means the same as `/`.
     pub target: Range<usize>,
     /// The value of `Host`, if it looks like one.
     pub host: Option<Range<usize>>,
@@ -204,19 +204,8 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
         _ => return Err(HttpRefusal::BadLine),
     };
     let target = text.get(first + 1..last).unwrap_or_default();
-    // A client behind a proxy may send the whole URL.
-    let authority = ["http://", "https://"]
-        .iter()
-        .find(|scheme| target.starts_with(scheme.as_bytes()))
-        .map(|scheme| scheme.len());
-    let skip = match authority {
-        Some(scheme) => {
-            let slash = target[scheme..].iter().position(|&byte| byte == b'/');
-            scheme + slash.ok_or(HttpRefusal::BadLine)?
-        }
-        None => 0,
-    };
-    if target.get(skip) != Some(&b'/') {
+    let skip = authority(target);
+    if !matches!(target.get(skip), None | Some(b'/' | b'?')) || target.is_empty() {
         return Err(HttpRefusal::BadLine);
     }
     let begin = line.start + first + 1;
@@ -229,6 +218,23 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
         keep_alive: false,
         is_http_1_0,
     })
+}
+
+/// How many bytes at the beginning of a target are scheme and authority: a client behind a proxy
+/// may send the whole URL. Schemes are written in any case, and behind the authority there may be
+/// no path (RFC 9110, 4.2.3).
+fn authority(target: &[u8]) -> usize {
+    let begins = |scheme: &str| {
+        let begin = target.get(..scheme.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    let mut schemes = ["http://", "https://"].into_iter();
+    let Some(scheme) = schemes.find(|scheme| begins(scheme)) else {
+        return 0;
+    };
+    let is_end = |byte: &u8| matches!(byte, b'/' | b'?');
+    let end = target[scheme.len()..].iter().position(is_end);
+    end.map_or(target.len(), |end| scheme.len() + end)
 }
 
 /// Whether an element of `Accept` is HTML that is wanted: a weight of 0 means that it is not

@@ -87,6 +87,34 @@ passes!(
     true
 );
 passes!(
+    a_scheme_in_any_case,
+    "GET HttP://x/announce HTTP/1.1\r\n\r\n",
+    "/announce",
+    None,
+    true
+);
+passes!(
+    a_url_without_path,
+    "GET https://x:9 HTTP/1.1\r\n\r\n",
+    "",
+    None,
+    true
+);
+passes!(
+    a_url_of_a_query_alone,
+    "GET http://x?b=/c?d HTTP/1.1\r\n\r\n",
+    "?b=/c?d",
+    None,
+    true
+);
+passes!(
+    a_query_alone,
+    "GET ?b=c HTTP/1.1\r\n\r\n",
+    "?b=c",
+    None,
+    true
+);
+passes!(
     no_body_said_aloud,
     "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
     "/",
@@ -106,9 +134,10 @@ fails!(
 fails!(http_0_9, "GET /\r\n\r\n", HttpRefusal::BadLine);
 fails!(no_target, "GET HTTP/1.1\r\n\r\n", HttpRefusal::BadLine);
 fails!(no_path, "GET x HTTP/1.1\r\n\r\n", HttpRefusal::BadLine);
+fails!(empty_target, "GET  HTTP/1.1\r\n\r\n", HttpRefusal::BadLine);
 fails!(
-    a_url_without_path,
-    "GET http://x HTTP/1.1\r\n\r\n",
+    another_scheme,
+    "GET ftp://x/a HTTP/1.1\r\n\r\n",
     HttpRefusal::BadLine
 );
 fails!(
@@ -294,7 +323,8 @@ proptest! {
         head.push_str("\r\n\r\n");
         let end = end(head.as_bytes(), 0).unwrap();
         if let Ok(parsed) = parse(&head.as_bytes()[..end]) {
-            prop_assert!(head[parsed.target].starts_with('/'));
+            let target = &head[parsed.target];
+            prop_assert!(target.is_empty() || target.starts_with(['/', '?']));
         }
     }
 

@@ -116,10 +116,16 @@ pub fn write_reply(reply: &Reply, form: Form, out: &mut Vec<u8>) {
 
 /// Appends the bencoded refusal to `out`. It goes with status 200: with any other, clients show
 /// the status and not the reason.
-pub fn write_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
+///
+/// Of a refusal that will pass, an `interval` says when to come again, or libtorrent would stay
+/// away for half an hour. Neither `min interval` nor BEP 31's `retry in` moves it (2.0.8, tried).
+pub fn write_refusal(refusal: &Refusal, interval: u32, out: &mut Vec<u8>) {
     dictionary(out, |d| {
         d.integer("failure code", refusal.code().into());
         d.bytes("failure reason", refusal.to_string().as_bytes());
+        if refusal.will_pass() {
+            d.integer("interval", interval.into());
+        }
     });
 }
 
@@ -176,8 +182,10 @@ fn mistake(decoded: &[u8]) -> Mistake {
     let is_base32 = |byte: &u8| byte.is_ascii_alphabetic() || (b'2'..=b'7').contains(byte);
     match decoded.len() {
         40 if decoded.iter().all(u8::is_ascii_hexdigit) => Mistake::Hexadecimal,
+        64 if decoded.iter().all(u8::is_ascii_hexdigit) => Mistake::Version2,
         32 if decoded.iter().all(is_base32) => Mistake::Base32,
         _ if query::decode(decoded).len() == 20 => Mistake::EscapedTwice,
+        32 => Mistake::Version2,
         length => Mistake::Length(length),
     }
 }

@@ -207,6 +207,21 @@ fn what_is_missing_or_wrong_is_named_with_its_code() {
             150,
             "percent-encoded twice",
         ),
+        (
+            format!("info_hash={}", "%00".repeat(32)),
+            150,
+            "version 2 hash in full; send its first 20 bytes, percent-encoded",
+        ),
+        (
+            format!("info_hash={}", "0a".repeat(32)),
+            150,
+            "version 2 hash in full; send its first 20 bytes, percent-encoded",
+        ),
+        (
+            format!("info_hash={}", "0g".repeat(32)),
+            150,
+            "info_hash is 64 bytes, not 20",
+        ),
         ("info_hash=".into(), 150, "info_hash is 0 bytes, not 20"),
         ("info_hash=%zz".into(), 150, "info_hash is 3 bytes, not 20"),
         (
@@ -321,17 +336,23 @@ fn external_ip_is_4_or_16_raw_bytes() {
 }
 
 #[test]
-fn a_failure_is_a_reason_and_a_code_and_nothing_else() {
-    let mut out = Vec::new();
-    write_refusal(&Refusal::MissingPort, &mut out);
-    let expected = "d12:failure codei103e14:failure reason\
-        60:port is missing; send the port that the client listens on\
-        e"
-    .replace(
-        "60:",
-        &format!("{}:", Refusal::MissingPort.to_string().len()),
-    );
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
+fn a_failure_is_a_reason_and_a_code_and_if_it_will_pass_an_interval() {
+    for (refusal, code, end) in [
+        (Refusal::MissingPort, 103, "e"),
+        (Refusal::StoreIsFull, 900, "8:intervali240ee"),
+        (Refusal::TooManyOfAddress, 900, "8:intervali240ee"),
+        (Refusal::TooManyOfAddressInTorrent, 900, "8:intervali240ee"),
+        (Refusal::ScrapeIsOff, 900, "e"),
+    ] {
+        let mut out = Vec::new();
+        write_refusal(&refusal, 240, &mut out);
+        let text = refusal.to_string();
+        let expected = format!(
+            "d12:failure codei{code}e14:failure reason{}:{text}{end}",
+            text.len()
+        );
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use super::announce::{Path, read, write_refusal, write_reply};
 use super::bencode::decimal;
 use super::page::{self, Front};
 use super::untrusted_proxies::UntrustedProxies;
-use super::{metrics, scrape};
+use super::{metrics, query, scrape};
 use crate::address::Scope;
 use crate::announce::Reply;
 use crate::counters::Transport;
@@ -44,6 +44,29 @@ struct Response {
     body: Vec<u8>,
 }
 
+/// What a URL leads to.
+enum Route {
+    Announce,
+    Scrape,
+    /// A page, or nothing.
+    Other,
+}
+
+impl Route {
+    /// Whatever the path, a client that sends its info_hash means an announce: it came by a URL
+    /// that somebody has mistyped or shortened. Of a 404 clients show next to nothing, and some
+    /// take the page at `/` for an answer without peers.
+    fn of(path: &str, query: &str) -> Route {
+        let has_hash = || query::pairs(query.as_bytes()).any(|(key, _)| key == b"info_hash");
+        match path.rsplit('/').next() {
+            Some("scrape" | "scrape.php") => Route::Scrape,
+            Some("announce" | "announce.php") => Route::Announce,
+            _ if has_hash() => Route::Announce,
+            _ => Route::Other,
+        }
+    }
+}
+
 /// Of plain text, and of bencoding, which goes by the same type.
 const PLAIN: &[(&str, &str)] = &[("Content-Type", "text/plain")];
 const METRICS: &[(&str, &str)] = &[
@@ -58,7 +81,7 @@ impl Handler for Server {
         let response = self.service.without_panic(respond);
         let response = response.unwrap_or_else(|| {
             let mut body = Vec::new();
-            write_refusal(&Refusal::Internal, &mut body);
+            self.write_refusal(&Refusal::Internal, &mut body);
             Response {
                 status: 500,
                 headers: PLAIN,
@@ -98,7 +121,7 @@ impl Handler for Server {
         service.refused(self.counted(), Asked::Unknown, remote, &whole);
         match refusal {
             // Of all these, only this can be an announce by a client that means it.
-            HttpRefusal::NotAGet => write_refusal(&whole, body),
+            HttpRefusal::NotAGet => self.write_refusal(&whole, body),
             _ => {
                 // Writing into a Vec does not fail.
                 let _ = writeln!(body, "{whole}");
@@ -113,22 +136,23 @@ impl Server {
         &self.service.counters.http
     }
 
+    fn write_refusal(&self, refusal: &Refusal, body: &mut Vec<u8>) {
+        write_refusal(refusal, self.service.tracker.interval(), body);
+    }
+
     fn respond(&self, request: &Request, visitor: &Visitor, now: Duration) -> Response {
         #[cfg(test)]
         assert_ne!(request.url(), "/panic", "on purpose");
         let url = request.url();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let (status, headers, body) = match path.rsplit('/').next() {
-            Some("announce" | "announce.php") => {
-                if visitor.is_browser && query.is_empty() {
-                    let text = page::what_it_is_for(self.shows_to(visitor));
-                    (200, page::HTML, text.into_bytes())
-                } else {
-                    (200, PLAIN, self.announce(query, visitor, now))
-                }
+        let (status, headers, body) = match Route::of(path, query) {
+            Route::Announce if visitor.is_browser && query.is_empty() => {
+                let text = page::what_it_is_for(self.shows_to(visitor));
+                (200, page::HTML, text.into_bytes())
             }
-            Some("scrape" | "scrape.php") => (200, PLAIN, self.scrape(query, visitor, now)),
-            _ => match path {
+            Route::Announce => (200, PLAIN, self.announce(query, visitor, now)),
+            Route::Scrape => (200, PLAIN, self.scrape(query, visitor, now)),
+            Route::Other => match path {
                 "/" if self.shows_to(visitor) => (200, page::HTML, self.front(visitor, true, now)),
                 "/status.json" if self.shows_to(visitor) => {
                     (200, page::JSON, self.front(visitor, false, now))
@@ -237,7 +261,7 @@ impl Server {
         if let Err(refusal) = handled {
             let service = &self.service;
             service.refused(self.counted(), asked, visitor.source, &refusal);
-            write_refusal(&refusal, &mut body);
+            self.write_refusal(&refusal, &mut body);
         }
         body
     }

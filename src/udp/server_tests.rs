@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::service::tests::{logged, service};
+use crate::tracker::Settings;
 use proptest::prelude::*;
 
 fn server(scrape: bool) -> Server {
     Server {
         service: Arc::new(service(scrape).0),
-        ids: ConnectionIds::new(),
+        ids: ConnectionIds::new(Settings::default().life()),
     }
 }
 
@@ -106,6 +107,22 @@ fn a_wrong_id_gets_less_than_it_sent_and_changes_nothing() {
     assert_eq!(answer[12..], [0, 0, 0, 1, 0, 0, 0, 0], "itself alone");
 }
 
+/// There are clients that keep their id for several announces.
+#[test]
+fn an_id_lives_as_long_as_a_peer() {
+    let server = server(false);
+    let id = id_for(&server, "203.0.113.1");
+    let life = Settings::default().life();
+    for (age, is_good) in [(life, true), (life * 2, false)] {
+        let mut buffers = Buffers::default();
+        let packet = announce(id, 1, 5);
+        let from = ip("203.0.113.1");
+        let bound = Some(ip("198.51.100.1"));
+        assert!(server.answer(&packet, from, bound, NOW + age, &mut buffers));
+        assert_eq!(buffers.answer[3] == 1, is_good, "{age:?}");
+    }
+}
+
 #[test]
 fn what_is_no_packet_meets_silence() {
     let server = server(true);
@@ -195,7 +212,7 @@ fn what_is_refused_is_logged_if_its_sender_is_known() {
     let (service, lines) = service(false);
     let server = Server {
         service: Arc::new(service),
-        ids: ConnectionIds::new(),
+        ids: ConnectionIds::new(Settings::default().life()),
     };
     let from = "203.0.113.1";
     let id = id_for(&server, from);

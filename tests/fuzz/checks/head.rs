@@ -57,7 +57,7 @@ fn requests(bytes: &[u8], size: usize) -> Vec<Result<(Head, Vec<u8>), HttpRefusa
 fn check_passed(head: &Head, bytes: &[u8]) {
     assert!(bytes.len() <= LONGEST);
     let target = &bytes[head.target.clone()];
-    assert_eq!(target[0], b'/');
+    assert!(matches!(target.first(), None | Some(b'/' | b'?')));
     let mut clean = Vec::new();
     head::write_target(target, &mut clean);
     assert!(clean.iter().all(u8::is_ascii_graphic), "for tiny_http");
@@ -91,7 +91,7 @@ fn check_by_another_parser(head: &Head, bytes: &[u8]) {
     assert_eq!(request.version, Some(u8::from(!head.is_http_1_0)));
     let target = &bytes[head.target.clone()];
     let path = request.path.expect("a path").as_bytes();
-    let is_whole_url = path.starts_with(b"http");
+    let is_whole_url = path.len() > 4 && path[..4].eq_ignore_ascii_case(b"http");
     assert!(path == target || is_whole_url && path.ends_with(target));
     let values = |name: &str| {
         let of_name = |header: &&httparse::Header| header.name.eq_ignore_ascii_case(name);

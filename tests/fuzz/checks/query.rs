@@ -144,11 +144,16 @@ fn check_refusal(refusal: &Refusal) {
     let text = refusal.to_string();
     assert!(is_one_clean_line(&text) && text.len() < 300, "{text:?}");
     let mut body = Vec::new();
-    announce::write_refusal(refusal, &mut body);
-    let expected = dictionary([
-        ("failure code", integer(refusal.code())),
-        ("failure reason", bytes(text.as_bytes())),
-    ]);
+    announce::write_refusal(refusal, 240, &mut body);
+    let interval = refusal.will_pass().then(|| ("interval", integer(240)));
+    let expected = dictionary(
+        [
+            ("failure code", integer(refusal.code())),
+            ("failure reason", bytes(text.as_bytes())),
+        ]
+        .into_iter()
+        .chain(interval),
+    );
     assert_eq!(decoded(&body), expected);
 }
 

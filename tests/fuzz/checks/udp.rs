@@ -22,7 +22,7 @@ pub fn check(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let server = server(choices.flag());
     let mut buffers = Buffers::default();
-    let mut now = Duration::from_secs(600);
+    let mut now = Duration::from_secs(1200);
     while !choices.is_empty() {
         now += Duration::from_secs(choices.byte().into());
         let (from, bound) = choices.one_of(&[
@@ -40,8 +40,8 @@ pub fn check(bytes: &[u8]) {
         let ago = |secs| now - Duration::from_secs(secs);
         let id = match id % 6 {
             0 => server.ids.make(source, now),
-            1 => server.ids.make(source, ago(120)),
-            2 => server.ids.make(source, ago(180)),
+            1 => server.ids.make(source, ago(600)),
+            2 => server.ids.make(source, ago(900)),
             3 => server.ids.make(ip("203.0.113.99"), now),
             4 => PROTOCOL,
             _ => u64::from_be_bytes(packet.first_chunk().copied().unwrap_or_default()),
@@ -81,7 +81,7 @@ fn server(scrape: bool) -> Server {
     };
     Server {
         service: Arc::new(service),
-        ids: ConnectionIds::new(),
+        ids: ConnectionIds::new(Duration::from_secs(600)),
     }
 }
 
@@ -140,7 +140,7 @@ impl Exchange<'_> {
         assert!(answer.len() == 16 && answer.len() <= self.packet.len());
         assert_eq!(answer[..4], [0; 4]);
         let id = u64::from_be_bytes(field(answer, 8));
-        for (later, is_good) in [(0, true), (120, true), (180, false)] {
+        for (later, is_good) in [(0, true), (600, true), (900, false)] {
             let then = self.now + Duration::from_secs(later);
             assert_eq!(self.server.ids.check(id, self.source, then), is_good);
         }
