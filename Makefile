@@ -19,7 +19,7 @@ SECONDS ?= 600
 
 # What `make fuzz` fuzzes, and for how long each. Without a sanitizer: the code is free of `unsafe`,
 # so there is nothing for one to find, and without it there are five to ten times as many tries.
-FUZZED := query head udp options tracker
+FUZZED := query head udp options tracker router_packet router_text
 FUZZ_SECONDS ?= 900
 
 .PHONY: help run test soak bench fuzz check dist windows linux pi sums reproducible clean

@@ -44,6 +44,8 @@ pub mod http;
 
 pub mod udp;
 
+pub mod router;
+
 pub mod compact;
 
 pub mod report;

@@ -39,4 +39,4 @@ macro_rules! seeds_pass {
     };
 }
 
-seeds_pass!(head options query tracker udp);
+seeds_pass!(head options query router_packet router_text tracker udp);

@@ -207,6 +207,12 @@ fn proc_net_text(name: &str) -> Option<String> {
     (length < LONGEST as usize).then_some(text)
 }
 
+/// The ways of IPv4 out of this machine, a line for each; [`super::Route`] reads it. `None` where
+/// they are not told.
+pub fn route_table() -> Option<String> {
+    proc_net_text("route")
+}
+
 /// What the name of this machine resolves to, which on Windows are the addresses of all adapters.
 /// Without the loopback ones, which have to be added.
 fn of_this_name() -> Option<Vec<OwnAddress>> {

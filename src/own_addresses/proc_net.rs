@@ -74,18 +74,25 @@ fn of_ipv4(ip: Ipv4Addr, routes: &[Route]) -> OwnAddress {
 }
 
 /// A line `eth0 0000A8C0 00000000 0001 0 0 100 00FFFFFF …` of `route`: interface, destination,
-/// gateway, …, mask.
-struct Route<'a> {
-    interface: &'a str,
-    destination: u32,
-    gateway: u32,
-    mask: u32,
+/// gateway, …, metric, mask.
+pub struct Route<'a> {
+    /// By its name.
+    pub interface: &'a str,
+    /// The network.
+    pub destination: u32,
+    /// 0 if the network is this machine's own.
+    pub gateway: u32,
+    /// Of two ways to the same network, that with the lower one is taken.
+    pub metric: u32,
+    /// Which bits of the destination count.
+    pub mask: u32,
 }
 
 impl Route<'_> {
-    fn read(line: &str) -> Option<Route<'_>> {
+    /// Reads such a line.
+    pub fn read(line: &str) -> Option<Route<'_>> {
         let words: Vec<_> = line.split_whitespace().collect();
-        let [interface, destination, gateway, _, _, _, _, mask, ..] = words[..] else {
+        let [interface, destination, gateway, _, _, _, metric, mask, ..] = words[..] else {
             return None;
         };
         // In the machine's byte order.
@@ -94,15 +101,18 @@ impl Route<'_> {
             interface,
             destination: number(destination)?,
             gateway: number(gateway)?,
+            metric: metric.parse().ok()?,
             mask: number(mask)?,
         })
     }
 
-    fn holds(&self, ip: Ipv4Addr) -> bool {
+    /// Whether this address is in the network.
+    pub fn holds(&self, ip: Ipv4Addr) -> bool {
         u32::from(ip) & self.mask == self.destination
     }
 
-    fn is_way_out(&self) -> bool {
+    /// Whether it leads out of this machine's networks, and to everywhere.
+    pub fn is_way_out(&self) -> bool {
         self.mask == 0 && self.gateway != 0
     }
 }

@@ -18,6 +18,12 @@ pub mod udp;
 /// The state and the policy, over a sequence of announces.
 pub mod tracker;
 
+/// What a router answers over NAT-PMP and PCP.
+pub mod router_packet;
+
+/// What a router answers over SSDP and HTTP, and what it says of itself.
+pub mod router_text;
+
 use std::net::IpAddr;
 
 /// Choices made by the fuzzer: reads numbers and strings off the front of its bytes, zeros when
