@@ -46,6 +46,8 @@ pub struct Options {
     pub udp: bool,
     /// Whether to answer scrapes.
     pub scrape: bool,
+    /// Whether the page lists the torrents.
+    pub list: bool,
     /// Whether everybody may see the page and the metrics.
     pub public_page: bool,
     /// How much to log.
@@ -109,6 +111,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
         udp: !matches.opt_present("no-udp"),
         scrape: matches.opt_present("scrape"),
+        list: matches.opt_present("list"),
         public_page: matches.opt_present("public-page"),
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
@@ -196,6 +199,12 @@ fn known_options() -> getopts::Options {
         )
         .optflag("", "no-udp", "do not answer over UDP")
         .optflag("", "scrape", "answer scrapes (by default they are refused)")
+        .optflag(
+            "",
+            "list",
+            "list the torrents on the page, with magnet links:\n\
+             whoever sees the page can join them",
+        )
         .optflag(
             "",
             "public-page",

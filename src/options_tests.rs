@@ -24,6 +24,7 @@ fn defaults_are_those_of_py3bt_tracker() {
         max_peers: 1_000_000,
         udp: true,
         scrape: false,
+        list: false,
         public_page: false,
         verbosity: Verbosity::Normal,
     };
@@ -54,6 +55,7 @@ fn every_option_in_every_spelling() {
     assert_eq!(options("--max-peers 5").max_peers, 5);
     assert!(!options("--no-udp").udp);
     assert!(options("--scrape").scrape);
+    assert!(options("--list").list);
     assert!(options("--public-page").public_page);
     assert_eq!(options("-v").verbosity, Verbosity::Verbose);
     assert_eq!(options("-vv").verbosity, Verbosity::Verbose);

@@ -15,6 +15,7 @@ use crate::service::Service;
 use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
 use crate::threads::{self, Plan};
+use crate::torrent_list::TorrentList;
 use crate::tracker::{Settings, Tracker};
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
@@ -62,10 +63,12 @@ pub fn start(options: &Options) -> Result<(), String> {
         untrusted_proxies: UntrustedProxies::default(),
         page: page::Settings {
             is_public: options.public_page,
+            has_list: options.list,
             has_udp,
             bind: sockets.bind.clone(),
         },
         own_addresses: Arc::clone(&own_addresses),
+        list: TorrentList::default(),
     };
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());

@@ -8,13 +8,13 @@ use crate::support::http::{ask, get, ipv4};
 use crate::support::tracker::Tracker;
 
 /// Whether the element with this id shows this text.
-fn shows(id: &str, text: &str) -> String {
+pub fn shows(id: &str, text: &str) -> String {
     format!("document.getElementById('{id}').textContent === '{text}'")
 }
 
 /// Every request since the last call went to the tracker; and nothing is in the console.
 #[track_caller]
-fn assert_clean(browser: &Browser, origin: &str) {
+pub fn assert_clean(browser: &Browser, origin: &str) {
     let requests = browser.requests();
     assert!(
         requests.iter().any(|url| url.starts_with(origin)),

@@ -11,6 +11,8 @@ mod abuse;
 mod addresses_table;
 /// The page in a real browser.
 mod browser;
+/// The list of the torrents in a real browser.
+mod browser_list;
 /// The command line: options, exit codes, the lines of the start.
 mod command_line;
 /// The executables that are given away: each is run, and looked at.
@@ -41,6 +43,8 @@ mod scrape;
 mod soak;
 /// What else is in the executable.
 mod supply_chain;
+/// The list of the torrents, and their names.
+mod torrents;
 /// Real clients move a file.
 mod transfer;
 /// Announces and scrapes over UDP.

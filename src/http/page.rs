@@ -2,7 +2,8 @@
 //! stay up to date, and the one for those who open an announce URL in a browser.
 //!
 //! Values in, text out; who may see what is for `server.rs` to say. The texts themselves lie in
-//! `page.html`, `for_people.html` and `page.css`. No info_hash and no address of a peer is shown.
+//! `page.html`, `for_people.html` and `page.css`. No address of a peer is shown, and an
+//! info_hash only in the list of the torrents, which is not among these (see `torrents.rs`).
 
 use super::graph::{self, grouped};
 use crate::counters::Counters;
@@ -16,7 +17,11 @@ use std::time::Duration;
 const PAGE: &str = include_str!("page.html");
 const FOR_PEOPLE: &str = include_str!("for_people.html");
 const STYLE: &str = include_str!("page.css");
+const LIST: &str = include_str!("list.html");
 const HERE_ONLY: &str = "<h2>On this machine only</h2>\n";
+const NAME: &str = "<p id=\"naming\" hidden><label>Name in the list <input id=\"name\" \
+                    maxlength=\"100\" autocomplete=\"off\" \
+                    placeholder=\"goes into the URL\"></label></p>\n";
 const HOME: &str = "<p>How the tracker is doing is <a href=\"/\">on its page</a>.</p>\n";
 
 /// The headers of a page. Nothing is loaded from anywhere, and no script or style runs but the two
@@ -27,8 +32,8 @@ pub const HTML: &[(&str, &str)] = &[
     (
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
-         style-src 'sha256-9L5SZqCtPGFixFWiCbmCfnryB3kajs+8osfeVT9/dUQ='; \
-         script-src 'sha256-zRljwrdzHXYYh/WMOpicNkx+Kv02V7Czga2vYgxFxNg='; \
+         style-src 'sha256-E5P7hIgA+n6ZKceNznnCI5LqZ2gWyw+/9mKm2ooL+8Q='; \
+         script-src 'sha256-AahlArAsWTpEFaYUFSxnM/vvojH6nyV0y4BbVoPK8Uw='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
@@ -68,6 +73,8 @@ const FULL: (&str, &str) = (
 pub struct Settings {
     /// Whether everybody may see it.
     pub is_public: bool,
+    /// Whether it lists the torrents.
+    pub has_list: bool,
     /// Whether UDP is answered too.
     pub has_udp: bool,
     /// The addresses that are listened on; none means all.
@@ -103,6 +110,10 @@ impl Front<'_> {
     pub fn page(&self) -> String {
         let mut texts = self.texts();
         texts.push(("urls", self.urls()));
+        if self.settings.has_list {
+            texts.push(("name", NAME.to_owned()));
+            texts.push(("list", LIST.to_owned()));
+        }
         texts.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
         fill(PAGE, &texts)
     }

@@ -107,7 +107,7 @@ fn every_place_of_the_templates_is_filled() {
     let ten_seconds = Duration::from_secs(10);
     given.counters.advance(ten_seconds, || 1);
     let mut texts = given.front().texts();
-    for name in ["urls", "home", "version"] {
+    for name in ["urls", "name", "list", "home", "version"] {
         texts.push((name, "something".to_owned()));
     }
     for template in [PAGE, FOR_PEOPLE] {

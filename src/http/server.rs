@@ -8,7 +8,7 @@ use super::announce::{Path, read, write_refusal, write_reply};
 use super::bencode::decimal;
 use super::page::{self, Front};
 use super::untrusted_proxies::UntrustedProxies;
-use super::{metrics, query, scrape};
+use super::{display_name, metrics, query, scrape, torrents};
 use crate::address::Scope;
 use crate::announce::Reply;
 use crate::counters::Transport;
@@ -19,6 +19,7 @@ use crate::own_addresses::OwnAddresses;
 use crate::refusal::{HttpRefusal, Refusal};
 use crate::report::{self, Asked};
 use crate::service::Service;
+use crate::torrent_list::TorrentList;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,14 +36,18 @@ pub struct Server {
     pub page: page::Settings,
     /// This machine's own, for the page.
     pub own_addresses: Arc<OwnAddresses>,
+    /// What was seen of the torrents, for those who see a list of them.
+    pub list: TorrentList,
 }
 
 /// An answer.
 struct Response {
     status: u16,
-    headers: &'static [(&'static str, &'static str)],
+    headers: Headers,
     body: Vec<u8>,
 }
+
+type Headers = &'static [(&'static str, &'static str)];
 
 /// What a URL leads to.
 enum Route {
@@ -72,6 +77,14 @@ const PLAIN: &[(&str, &str)] = &[("Content-Type", "text/plain")];
 const METRICS: &[(&str, &str)] = &[
     ("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),
     ("Cache-Control", "no-store"),
+];
+
+/// Of the answer that there will be one in two seconds. Its status is no error, since a browser
+/// writes those into its console.
+const AGAIN: Headers = &[
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("Retry-After", "2"),
 ];
 
 impl Handler for Server {
@@ -158,6 +171,9 @@ impl Server {
                     (200, page::JSON, self.front(visitor, false, now))
                 }
                 "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics(now)),
+                "/torrents.json" if self.page.has_list && self.shows_to(visitor) => {
+                    self.torrents(query, now)
+                }
                 _ => (404, PLAIN, not_found(visitor).into_bytes()),
             },
         };
@@ -206,6 +222,20 @@ impl Server {
         addresses.into_iter().find(|ip| !ip.is_loopback())
     }
 
+    /// The list of the torrents, or that now is not the time to ask for it.
+    fn torrents(&self, query: &str, now: Duration) -> (u16, Headers, Vec<u8>) {
+        let service = &*self.service;
+        service.sweep(now);
+        let query = torrents::read(query.as_bytes());
+        match self.list.find(&service.tracker, &query, now) {
+            Some(best) => {
+                let text = torrents::render(&best, service.counters.started, now);
+                (200, page::JSON, text.into_bytes())
+            }
+            None => (202, AGAIN, b"{}\n".to_vec()),
+        }
+    }
+
     fn metrics(&self, now: Duration) -> Vec<u8> {
         let service = &*self.service;
         service.sweep(now);
@@ -231,6 +261,14 @@ impl Server {
             let mut reply = Reply::default();
             let service = &self.service;
             service.announce(self.counted(), &announce, now, &mut reply)?;
+            if self.page.has_list {
+                if let Some(name) = display_name::find(query.as_bytes()) {
+                    let read = || display_name::clean(name);
+                    service
+                        .tracker
+                        .name(announce.info_hash, announce.source, read);
+                }
+            }
             write_reply(&reply, form, &mut body);
             Ok(())
         });

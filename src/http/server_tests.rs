@@ -17,6 +17,7 @@ fn opened() -> SocketAddr {
         untrusted_proxies: Default::default(),
         own_addresses: Arc::default(),
         page: Default::default(),
+        list: Default::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -53,6 +53,7 @@ fn spelled_out(options: &Options) -> Vec<String> {
     let mut add_if = |is_set: bool, flag: &str| arguments.extend(is_set.then(|| flag.to_owned()));
     add_if(!options.udp, "--no-udp");
     add_if(options.scrape, "--scrape");
+    add_if(options.list, "--list");
     add_if(options.public_page, "--public-page");
     add_if(options.verbosity == Verbosity::Verbose, "--verbose");
     add_if(options.verbosity == Verbosity::Quiet, "--quiet");
