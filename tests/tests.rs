@@ -35,6 +35,8 @@ mod log;
 mod page;
 /// Behind a proxy, and several trackers behind one.
 mod proxy;
+/// What real clients need of it beyond what is written down.
+mod real_clients;
 /// Which module of the tracker imports which.
 mod rooms;
 /// Counts without an announce, over HTTP, and that a real client understands them.

@@ -302,6 +302,18 @@ pub fn announce(to: impl Into<SocketAddr>, query: &str) -> Announced {
     decode(&answer.body)
 }
 
+/// How many seeders, downloads and leechers a tracker with `--scrape` counts in a swarm.
+pub fn scrape(to: impl Into<SocketAddr>, info_hash: &[u8; 20]) -> [u64; 3] {
+    let hash = info_hash.map(|byte| format!("%{byte:02x}")).concat();
+    let answer = get(to, &format!("/scrape?info_hash={hash}"));
+    let text = answer.text();
+    ["8:complete", "10:downloaded", "10:incomplete"].map(|key| {
+        let number = text.split_once(&format!("{key}i")).map(|(_, rest)| rest);
+        let number = number.and_then(|rest| rest.split_once('e')?.0.parse().ok());
+        number.unwrap_or_else(|| panic!("no {key} in {text}"))
+    })
+}
+
 /// Whether the tracker at `to` answers an ordinary announce within a second; panics if not.
 pub fn assert_answers_within_a_second(to: impl Into<SocketAddr>) {
     let begin = std::time::Instant::now();

@@ -38,6 +38,14 @@ impl Torrent {
         Sha1::digest(&self.info).into()
     }
 
+    /// A link that says as little of it as possible: its info hash, and where to announce.
+    pub fn magnet_link(&self, announce: &[&str]) -> String {
+        let hash = self.info_hash().map(|byte| format!("{byte:02x}")).concat();
+        let escape = |url: &&str| url.replace(':', "%3A").replace('/', "%2F");
+        let trackers = announce.iter().map(|url| format!("&tr={}", escape(url)));
+        format!("magnet:?xt=urn:btih:{hash}{}", trackers.collect::<String>())
+    }
+
     /// Writes a .torrent file with these announce URLs, each in a tier of its own: clients try the
     /// tiers in order or all of them at once.
     pub fn write(&self, file: &Path, announce: &[&str]) {
