@@ -34,10 +34,10 @@ struct Member {
 
 /// What a client starts with.
 #[derive(Clone, Copy, PartialEq)]
-enum Start {
+enum Start<'a> {
     Data,
     TorrentFile,
-    MagnetLink,
+    MagnetLink(&'a str),
 }
 
 /// What a program is told.
@@ -90,7 +90,19 @@ impl Swarm {
 
     /// Starts a client that lacks the torrent too and has to get it from others.
     pub fn download_magnet(&mut self, client: Client, on: Option<&Machine>, announce: &[&str]) {
-        self.start(client, on, announce, Start::MagnetLink, "{}");
+        let link = self.torrent.magnet_link(announce);
+        self.start(client, on, announce, Start::MagnetLink(&link), "{}");
+    }
+
+    /// The same by a link that somebody else has made.
+    pub fn download_by(&mut self, client: Client, on: Option<&Machine>, link: &str) {
+        self.start(client, on, &[], Start::MagnetLink(link), "{}");
+    }
+
+    /// The info_hash in hexadecimal.
+    pub fn info_hash(&self) -> String {
+        let hash = self.torrent.info_hash();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Starts a libtorrent that lacks the data, with these settings of its own (JSON).
@@ -141,14 +153,14 @@ impl Swarm {
         client: Client,
         on: Option<&Machine>,
         announce: &[&str],
-        start: Start,
+        start: Start<'_>,
         settings: &str,
     ) {
         static PORT: AtomicU16 = AtomicU16::new(21_000);
         let role = match start {
             Start::Data => "seeds",
             Start::TorrentFile => "downloads",
-            Start::MagnetLink => "downloads by a magnet link",
+            Start::MagnetLink(_) => "downloads by a magnet link",
         };
         let name = format!("{client:?} {}, {role}", self.members.len());
         let home = self.directory.path().join(self.members.len().to_string());
@@ -158,7 +170,7 @@ impl Swarm {
             std::fs::write(&file, &self.torrent.data).expect("room for the data");
         }
         let torrent = match start {
-            Start::MagnetLink => self.torrent.magnet_link(announce),
+            Start::MagnetLink(link) => link.to_owned(),
             _ => {
                 let file = home.join("it.torrent");
                 self.torrent.write(&file, announce);
