@@ -33,7 +33,7 @@ pub const HTML: &[(&str, &str)] = &[
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
          style-src 'sha256-E5P7hIgA+n6ZKceNznnCI5LqZ2gWyw+/9mKm2ooL+8Q='; \
-         script-src 'sha256-AahlArAsWTpEFaYUFSxnM/vvojH6nyV0y4BbVoPK8Uw='; \
+         script-src 'sha256-2CSLdvyPxN2UsmcE/gpTJgOtslsIwNc8aaUSYxXVvUM='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),

@@ -7,7 +7,7 @@ use mayfly::address::{self, Scope};
 use mayfly::announce::{Announce, Claim, Event, Host, InfoHash, Reply};
 use mayfly::gate::head;
 use mayfly::http::announce::{Form, Path};
-use mayfly::http::{announce, scrape};
+use mayfly::http::{announce, display_name, scrape, torrents};
 use mayfly::refusal::Refusal;
 use mayfly::tracker::{Settings, Tracker};
 use std::borrow::Cow;
@@ -38,6 +38,20 @@ pub fn check(query: &[u8]) {
         check_announce(query, path, &tracker);
     }
     check_scrape(query, &tracker);
+    check_name(query);
+}
+
+/// As the name of a torrent, and as what is asked of the list.
+fn check_name(query: &[u8]) {
+    let _ = torrents::read(query);
+    let Some(name) = display_name::clean(query) else {
+        return;
+    };
+    assert!((1..=100).contains(&name.chars().count()), "{name:?}");
+    assert!(name.trim() == name && !name.contains("  "), "{name:?}");
+    assert!(!name.chars().any(char::is_control), "{name:?}");
+    let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    assert_eq!(display_name::clean(escaped.as_bytes()), Some(name));
 }
 
 fn check_announce(query: &[u8], path: Path, tracker: &Tracker) {
