@@ -32,7 +32,7 @@ pub const HTML: &[(&str, &str)] = &[
     (
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
-         style-src 'sha256-E5P7hIgA+n6ZKceNznnCI5LqZ2gWyw+/9mKm2ooL+8Q='; \
+         style-src 'sha256-jIzLcVoKT7KWsSn6qoLjuvH9nezie7LWjijERdaikYA='; \
          script-src 'sha256-2CSLdvyPxN2UsmcE/gpTJgOtslsIwNc8aaUSYxXVvUM='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
