@@ -89,7 +89,7 @@ fn the_button_copies_the_url() {
     assert_clean(&browser, &origin);
 
     // By plain HTTP from another machine there is none.
-    let origin = format!("http://tracker.test:{port}");
+    let origin = format!("http://tracker.lan:{port}");
     browser.open(&origin);
     assert_eq!(
         browser.run("return isSecureContext || !!navigator.clipboard"),
@@ -98,7 +98,7 @@ fn the_button_copies_the_url() {
     browser.run("document.oncopy = () => { window.copied = getSelection().toString() }");
     for scheme in ["udp", "http"] {
         browser.click(&format!("button[data-of={scheme}]"));
-        let expected = format!("{scheme}://tracker.test:{port}/announce");
+        let expected = format!("{scheme}://tracker.lan:{port}/announce");
         browser.wait_until(&format!("window.copied === '{expected}'"));
         browser.wait_until(&shows("said", "copied"));
     }
@@ -201,7 +201,7 @@ fn the_page_fits_phones_and_the_dark() {
         ask(&tracker, &format!("port={port}&left={}", port % 2));
     }
     ask(&tracker, "port=0&left=5");
-    let origin = format!("http://tracker.test:{}", tracker.port());
+    let origin = format!("http://tracker.lan:{}", tracker.port());
     let mut backgrounds = vec![];
     for (path, name) in [("/", "page"), ("/announce", "announce")] {
         browser.open(&format!("{origin}{path}"));

@@ -124,14 +124,14 @@ fn a_magnet_link_is_there_to_click_and_to_copy() {
     assert_clean(&browser, &origin);
 
     // By plain HTTP from another machine there is no clipboard but the old one.
-    let origin = format!("http://tracker.test:{port}");
+    let origin = format!("http://tracker.lan:{port}");
     browser.open(&origin);
     browser.wait_until(&shows("count", "1 in all."));
     browser.run("document.oncopy = () => { window.copied = getSelection().toString() }");
     browser.click("#rows button");
     browser.wait_until(&format!(
         "window.copied === {}",
-        json!(magnet("tracker.test"))
+        json!(magnet("tracker.lan"))
     ));
     browser.wait_until(&shows("said", "copied"));
     assert_clean(&browser, &origin);
@@ -225,7 +225,7 @@ fn names_of_all_kinds_do_no_harm() {
             .collect();
         ask(&tracker, letter, &format!("port=1&left=5&dn={escaped}"));
     }
-    let origin = format!("http://tracker.test:{}", tracker.port());
+    let origin = format!("http://tracker.lan:{}", tracker.port());
     browser.open(&origin);
     browser.wait_until(&shows("count", "5 in all."));
     let elements = "[...document.querySelectorAll('#rows *')].map(e => e.tagName)";
@@ -297,7 +297,7 @@ fn a_list_of_100_000_is_read_500_at_a_time() {
         let answer = connection.get(&format!("/announce?{query}&dn=Number%20{n:06}"));
         assert_eq!(decode(&answer.body).incomplete, Some(1));
     }
-    let origin = format!("http://tracker.test:{}", tracker.port());
+    let origin = format!("http://tracker.lan:{}", tracker.port());
     browser.resize(360, "light");
     browser.open(&origin);
     browser.wait_until(&shows("count", "500 of 100,000; 99,500 more."));

@@ -29,7 +29,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// `None` (after the line "skipped") where there is no Chromium. In it the name `tracker.test`
+    /// `None` (after the line "skipped") where there is no Chromium. In it the name `tracker.lan`
     /// stands for 127.0.0.1: a page that came from there is no secure context.
     pub fn start() -> Option<Browser> {
         let chromium = tool("chromium")?;
@@ -63,7 +63,7 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--host-resolver-rules=MAP tracker.test 127.0.0.1",
+            "--host-resolver-rules=MAP tracker.lan 127.0.0.1",
         ];
         let mut arguments = arguments.map(str::to_string).to_vec();
         let profile = browser._profile.path().display();
