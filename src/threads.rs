@@ -11,8 +11,8 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// Threads of tiny_http besides the one for each kept connection to it: those that its pool keeps
-/// ready, the one that accepts, and one for the connection that ends its accepting.
+/// Threads of tiny_http besides the one for each kept connection to it: those that its pool has
+/// started in vain, for the seconds until they end, and the one that accepts.
 const OF_TINY_HTTP: usize = 6;
 /// The evictor.
 const OF_THE_GATE: usize = 1;

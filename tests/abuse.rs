@@ -16,6 +16,8 @@ mod faults;
 mod neighbours;
 /// Clients that take their time, to send or to read.
 mod slow;
+/// Programs on the tracker's own machine.
+mod strangers;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -8,7 +8,7 @@
 //! request costs two hand-offs between threads. What is in a request or an answer is not known
 //! here, nor what travels.
 
-use super::upstream_socket::{Kept, Stream, UpstreamListener};
+use super::upstream_socket::{self, Kept, Stream};
 use crate::lock::lock;
 use crate::log::{About, Log};
 use std::collections::hash_map::RandomState;
@@ -26,11 +26,15 @@ const HEADER: &str = "Gate";
 /// How long tiny_http may take for anything: it runs in this process, and a request takes it
 /// some 50 microseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A new tiny_http is made at most once in this time.
+/// A new tiny_http is made in place of another at most once in this time.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Connections to one tiny_http. They all come at the same moment, and its pool begins with so many
+/// threads: of more, some may be left without one for ever.
+const GROUP: usize = 4;
 
 /// The connections to tiny_http, and the owners `T` whose requests are under way.
 pub struct Upstreams<T> {
+    /// How many there are to be.
     count: usize,
     /// Made at the start, known to nobody else: a request without it did not pass the gate.
     secret: String,
@@ -40,13 +44,15 @@ pub struct Upstreams<T> {
 }
 
 struct Pool<T> {
-    /// `None` when an exchange has gone wrong.
-    current: Option<Arc<Generation<T>>>,
-    /// Numbers of its connections that nobody uses at the moment.
-    idle: Vec<usize>,
-    /// How many threads wait for one.
+    /// Connections that nobody uses at the moment.
+    idle: Vec<(Arc<Group<T>>, usize)>,
+    /// All groups but those in which an exchange has gone wrong.
+    groups: Vec<Arc<Group<T>>>,
+    /// How many threads wait for a connection.
     waiting: usize,
-    /// When the current generation was made, or tried to.
+    /// Whether such a group has not been replaced yet.
+    has_failed: bool,
+    /// When the latest group was made, or tried to.
     made: Option<Instant>,
 }
 
@@ -54,7 +60,7 @@ struct Pool<T> {
 ///
 /// Whoever waits for a request from its queue has left an owner at one of its connections,
 /// and leaves with one. So there are as many left as there are threads waiting, always.
-struct Generation<T> {
+struct Group<T> {
     server: Kept,
     upstreams: Vec<Upstream<T>>,
 }
@@ -78,21 +84,26 @@ pub struct Answer {
 }
 
 impl<T> Upstreams<T> {
-    /// Opens a tiny_http and `count` connections to it.
+    /// Opens `count` connections, and as many tiny_https as they need.
     pub fn open(count: usize, log: Log) -> io::Result<Upstreams<T>> {
         let upstreams = Upstreams {
             count,
             secret: format!("{:016x}", RandomState::new().hash_one("secret of the gate")),
             log,
             pool: Mutex::new(Pool {
-                current: None,
                 idle: Vec::new(),
+                groups: Vec::new(),
                 waiting: 0,
+                has_failed: false,
                 made: None,
             }),
             put_back: Condvar::new(),
         };
-        upstreams.make(&mut lock(&upstreams.pool))?;
+        let mut pool = lock(&upstreams.pool);
+        for _ in 0..count.div_ceil(GROUP) {
+            upstreams.make(&mut pool)?;
+        }
+        drop(pool);
         Ok(upstreams)
     }
 
@@ -110,33 +121,33 @@ impl<T> Upstreams<T> {
         answer: &mut Vec<u8>,
         serve: &mut dyn FnMut(Request, &T),
     ) -> (T, io::Result<Answer>) {
-        let (generation, own) = match self.take() {
+        let (group, own) = match self.take() {
             Ok(taken) => taken,
             Err(error) => return (owner, Err(error)),
         };
         self.sign(request, own);
-        let upstream = &generation.upstreams[own];
+        let upstream = &group.upstreams[own];
         // Before it is sent: another thread may have it the moment after.
         *lock(&upstream.in_flight) = Some(InFlight { owner, is_head });
         let taken = without_panic(|| {
             (&upstream.stream).write_all(request)?;
-            self.next_request(&generation)
+            self.next_request(&group)
         });
         let (request, number, InFlight { owner, is_head }) = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                self.give_up(&generation);
-                return (generation.reclaim(own).owner, Err(error));
+                self.give_up(&group);
+                return (group.reclaim(own).owner, Err(error));
             }
         };
         // A panic must take neither the owner with it nor the connection.
         let read = without_panic(|| {
             serve(request, &owner);
-            read_answer(&generation.upstreams[number].stream, is_head, answer)
+            read_answer(&group.upstreams[number].stream, is_head, answer)
         });
         match read {
-            Ok(_) => self.give_back(&generation, number),
-            Err(_) => self.give_up(&generation),
+            Ok(_) => self.give_back(group, number),
+            Err(_) => self.give_up(&group),
         }
         (owner, read)
     }
@@ -157,14 +168,11 @@ impl<T> Upstreams<T> {
 
     /// Takes one request from tiny_http's queue. Returns by which connection it came, too, and who
     /// waits for it.
-    fn next_request(
-        &self,
-        generation: &Generation<T>,
-    ) -> io::Result<(Request, usize, InFlight<T>)> {
+    fn next_request(&self, group: &Group<T>) -> io::Result<(Request, usize, InFlight<T>)> {
         let begin = Instant::now();
         loop {
-            let (request, number) = self.next_of_ours(&generation.server.0, begin)?;
-            let upstream = generation.upstreams.get(number);
+            let (request, number) = self.next_of_ours(&group.server.0, begin)?;
+            let upstream = group.upstreams.get(number);
             match upstream.and_then(|upstream| lock(&upstream.in_flight).take()) {
                 Some(in_flight) => return Ok((request, number, in_flight)),
                 // Its owner was told that it takes too long.
@@ -173,38 +181,41 @@ impl<T> Upstreams<T> {
         }
     }
 
-    /// Takes one request from tiny_http's queue, and only one that came from the gate, unless that
-    /// takes too long, counted from `begin`. Returns by which connection it came, too.
+    /// Takes one request from tiny_http's queue, unless that takes too long, counted from `begin`.
+    /// Returns by which connection it came, too. One that did not come from the gate is an error:
+    /// with whoever has sent it, nobody shares a tiny_http.
     fn next_of_ours(&self, server: &Server, begin: Instant) -> io::Result<(Request, usize)> {
         while let Some(left) = PATIENCE.checked_sub(begin.elapsed()) {
             let Some(request) = server.recv_timeout(left)? else {
                 continue;
             };
-            match self.signature(&request) {
-                Some(number) => return Ok((request, number)),
-                None => discard(request),
-            }
+            return match self.signature(&request) {
+                Some(number) => Ok((request, number)),
+                None => {
+                    discard(request);
+                    Err(ErrorKind::PermissionDenied.into())
+                }
+            };
         }
         Err(ErrorKind::TimedOut.into())
     }
 
     /// A connection to use, by its number; waits for one if all are in use.
-    fn take(&self) -> io::Result<(Arc<Generation<T>>, usize)> {
+    fn take(&self) -> io::Result<(Arc<Group<T>>, usize)> {
         let begin = Instant::now();
         let mut pool = lock(&self.pool);
         loop {
+            if let Some(taken) = pool.idle.pop() {
+                return Ok(taken);
+            }
             let mut most = PATIENCE.checked_sub(begin.elapsed());
-            if let Some(current) = &pool.current {
-                let current = Arc::clone(current);
-                if let Some(number) = pool.idle.pop() {
-                    return Ok((current, number));
-                }
-            } else {
-                let pause = pool.made.and_then(|at| PAUSE.checked_sub(at.elapsed()));
-                let Some(pause) = pause else {
+            if pool.missing(self.count) > 0 {
+                let Some(pause) = pool.made.and_then(|at| PAUSE.checked_sub(at.elapsed())) else {
                     self.make(&mut pool)?;
-                    let text = "tiny_http stopped answering; a new one has taken over";
-                    self.log.line(About::Always, format_args!("{text}"));
+                    if std::mem::take(&mut pool.has_failed) {
+                        let text = "tiny_http stopped answering; a new one has taken over";
+                        self.log.line(About::Always, format_args!("{text}"));
+                    }
                     continue;
                 };
                 most = most.map(|most| most.min(pause));
@@ -221,10 +232,10 @@ impl<T> Upstreams<T> {
         }
     }
 
-    fn give_back(&self, generation: &Arc<Generation<T>>, number: usize) {
+    fn give_back(&self, group: Arc<Group<T>>, number: usize) {
         let mut pool = lock(&self.pool);
-        if pool.is_current(generation) {
-            pool.idle.push(number);
+        if pool.has(&group) {
+            pool.idle.push((group, number));
             // Waking is a system call, and most of the time there is nobody to wake.
             if pool.waiting > 0 {
                 self.put_back.notify_one();
@@ -232,53 +243,56 @@ impl<T> Upstreams<T> {
         }
     }
 
-    /// An exchange went wrong, so nobody knows what is in which queue: the whole generation is
-    /// given up. Requests of others that are under way end by themselves.
-    fn give_up(&self, generation: &Arc<Generation<T>>) {
+    /// An exchange went wrong, so nobody knows what is in which queue: the whole group is given
+    /// up. Requests of others that are under way end by themselves.
+    fn give_up(&self, group: &Arc<Group<T>>) {
         let mut pool = lock(&self.pool);
-        if pool.is_current(generation) {
-            pool.current = None;
-            pool.idle.clear();
-            self.put_back.notify_all();
-        }
+        pool.has_failed |= pool.has(group);
+        pool.groups.retain(|other| !Arc::ptr_eq(other, group));
+        pool.idle.retain(|(other, _)| !Arc::ptr_eq(other, group));
+        self.put_back.notify_all();
     }
 
-    /// Makes a generation.
+    /// Makes a group of those that are missing.
     fn make(&self, pool: &mut Pool<T>) -> io::Result<()> {
+        let missing = pool.missing(self.count).min(GROUP);
         pool.made = Some(Instant::now());
-        let (upstream_listener, listener) = UpstreamListener::open()?;
+        let opened = upstream_socket::open(missing)?;
         // It panics when the system has no thread for it.
-        let server =
-            without_panic(|| Server::from_listener(listener, None).map_err(io::Error::other))?;
+        let server = without_panic(|| {
+            Server::from_listener(opened.listener, None).map_err(io::Error::other)
+        })?;
         let server = Kept::new(server);
-        let upstreams = self.open_upstreams(&upstream_listener, &server.0);
+        if opened.close.is_none() {
+            await_end_of_accepting(&server.0);
+        }
+        let upstreams = opened.streams.into_iter().enumerate();
+        let upstreams: io::Result<Vec<_>> = upstreams
+            .map(|(number, stream)| {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                self.prime(&stream, number, &server.0)?;
+                let in_flight = Mutex::new(None);
+                Ok(Upstream { stream, in_flight })
+            })
+            .collect();
         // However that went: a tiny_http that is given up must not go on accepting.
-        close_listener(&server.0, &upstream_listener);
-        let upstreams = upstreams?;
-        pool.idle = (0..upstreams.len()).collect();
-        pool.current = Some(Arc::new(Generation { server, upstreams }));
+        if let Some(close) = opened.close {
+            close();
+            await_end_of_accepting(&server.0);
+        }
+        let group = Arc::new(Group {
+            server,
+            upstreams: upstreams?,
+        });
+        let numbers = 0..group.upstreams.len();
+        pool.idle
+            .extend(numbers.map(|number| (Arc::clone(&group), number)));
+        pool.groups.push(group);
         Ok(())
     }
 
-    fn open_upstreams(
-        &self,
-        upstream_listener: &UpstreamListener,
-        server: &Server,
-    ) -> io::Result<Vec<Upstream<T>>> {
-        let mut upstreams = Vec::with_capacity(self.count);
-        for number in 0..self.count {
-            let stream = upstream_listener.connect()?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            // tiny_http's pool may leave one of several connections that come at once without a
-            // thread. After a first request a connection has one for good.
-            self.prime(&stream, number, server)?;
-            let in_flight = Mutex::new(None);
-            upstreams.push(Upstream { stream, in_flight });
-        }
-        Ok(upstreams)
-    }
-
+    /// A first request, to see that tiny_http answers by this connection.
     fn prime(&self, mut stream: &Stream, number: usize, server: &Server) -> io::Result<()> {
         let mut request = b"GET / HTTP/1.1\r\n".to_vec();
         self.sign(&mut request, number);
@@ -291,13 +305,18 @@ impl<T> Upstreams<T> {
 }
 
 impl<T> Pool<T> {
-    fn is_current(&self, generation: &Arc<Generation<T>>) -> bool {
-        let current = self.current.as_ref();
-        current.is_some_and(|current| Arc::ptr_eq(current, generation))
+    fn has(&self, group: &Arc<Group<T>>) -> bool {
+        self.groups.iter().any(|other| Arc::ptr_eq(other, group))
+    }
+
+    /// How many connections there could be in addition, if there are to be so many.
+    fn missing(&self, count: usize) -> usize {
+        let upstreams = self.groups.iter().map(|group| group.upstreams.len());
+        count.saturating_sub(upstreams.sum())
     }
 }
 
-impl<T> Generation<T> {
+impl<T> Group<T> {
     /// An owner for a thread that gets no request from the queue: its own, unless another thread
     /// has that.
     fn reclaim(&self, own: usize) -> InFlight<T> {
@@ -313,7 +332,7 @@ impl<T> Generation<T> {
     }
 }
 
-impl<T> Drop for Generation<T> {
+impl<T> Drop for Group<T> {
     fn drop(&mut self) {
         // Requests that nobody took hold connections, and so descriptors.
         while let Ok(Some(request)) = self.server.0.try_recv() {
@@ -327,19 +346,10 @@ fn without_panic<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(io::Error::other("a panic")))
 }
 
-/// Makes tiny_http stop accepting: it has the connections that it will have.
-///
-/// With its port open, any program on this machine could make it abort, use up the process'
-/// descriptors, or end its accepting for good by having used them up. An accept that fails ends
-/// its accepting thread and closes the port, while connections go on; so we make one fail.
-fn close_listener(server: &Server, upstream_listener: &UpstreamListener) {
-    if upstream_listener.set_nonblocking().is_err() {
-        return;
-    }
-    // Its accept may be waiting already, in the mode of before.
-    drop(upstream_listener.connect());
-    // The failure comes through the queue of requests. If it does not, the port stays open, and
-    // the secret is what keeps others out.
+/// Waits until tiny_http's accept has failed, which ends its accepting thread.
+fn await_end_of_accepting(server: &Server) {
+    // The failure comes through the queue of requests. Should it not come, the listener stays open
+    // to us alone (or, where it cannot be closed, the secret is what keeps others out).
     let begin = Instant::now();
     while let Some(left) = PAUSE.checked_sub(begin.elapsed()) {
         match server.recv_timeout(left) {

@@ -38,9 +38,9 @@ fn asks_and_gets(upstreams: &Upstreams<String>, path: &str) {
 
 #[test]
 fn everybody_gets_their_own_answer() {
-    let upstreams = upstreams(3);
+    let upstreams = upstreams(7);
     let mut paths: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
+        let threads: Vec<_> = (0..12)
             .map(|thread| {
                 let upstreams = &upstreams;
                 scope.spawn(move || {
@@ -62,23 +62,17 @@ fn everybody_gets_their_own_answer() {
     });
     paths.sort_unstable();
     paths.dedup();
-    assert_eq!(paths.len(), 8 * 200, "each came back once");
+    assert_eq!(paths.len(), 12 * 200, "each came back once");
     let pool = lock(&upstreams.pool);
-    assert_eq!(pool.idle.len(), 3);
+    assert_eq!(pool.idle.len(), 7);
     let in_flight = |upstream: &Upstream<String>| lock(&upstream.in_flight).is_some();
-    assert!(
-        !pool
-            .current
-            .as_ref()
-            .unwrap()
-            .upstreams
-            .iter()
-            .any(in_flight)
-    );
+    let mut all = pool.groups.iter().flat_map(|group| &group.upstreams);
+    assert!(!all.any(in_flight));
 }
 
-fn current(upstreams: &Upstreams<String>) -> Arc<Generation<String>> {
-    Arc::clone(lock(&upstreams.pool).current.as_ref().unwrap())
+/// The only group.
+fn current(upstreams: &Upstreams<String>) -> Arc<Group<String>> {
+    Arc::clone(&lock(&upstreams.pool).groups[0])
 }
 
 #[test]
@@ -86,7 +80,8 @@ fn a_broken_connection_is_replaced_with_all_the_others() {
     let upstreams = upstreams(2);
     let before = current(&upstreams);
     // The one that is taken next.
-    let broken = &before.upstreams[*lock(&upstreams.pool).idle.last().unwrap()].stream;
+    let taken = lock(&upstreams.pool).idle.last().unwrap().1;
+    let broken = &before.upstreams[taken].stream;
     broken.shutdown(std::net::Shutdown::Both).unwrap();
     let (lost, answer) = ask(&upstreams, "/lost");
     assert_eq!(lost, "/lost");
@@ -124,26 +119,38 @@ fn a_panic_costs_neither_owner_nor_connection() {
 #[test]
 fn a_thread_that_gets_no_request_leaves_with_some_owner() {
     let upstreams = upstreams(2);
-    let generation = current(&upstreams);
+    let group = current(&upstreams);
     let park = |number: usize, path: &str| {
         let owner = path.to_owned();
         let is_head = false;
-        *lock(&generation.upstreams[number].in_flight) = Some(InFlight { owner, is_head });
+        *lock(&group.upstreams[number].in_flight) = Some(InFlight { owner, is_head });
     };
     park(0, "/own");
     park(1, "/other");
-    assert_eq!(generation.reclaim(0).owner, "/own");
-    assert_eq!(generation.reclaim(0).owner, "/other");
+    assert_eq!(group.reclaim(0).owner, "/own");
+    assert_eq!(group.reclaim(0).owner, "/other");
     // Somebody parks while it looks.
     std::thread::scope(|scope| {
-        let reclaimed = scope.spawn(|| generation.reclaim(0).owner);
+        let reclaimed = scope.spawn(|| group.reclaim(0).owner);
         park(1, "/late");
         assert_eq!(reclaimed.join().unwrap(), "/late");
     });
 }
 
+/// A second one goes on when the first one's connections are lost.
 #[test]
-fn tiny_http_accepts_nobody_else() {
+fn of_several_tiny_https_one_may_fail() {
+    let upstreams = upstreams(GROUP + 1);
+    let failed = current(&upstreams);
+    upstreams.give_up(&failed);
+    let begin = Instant::now();
+    asks_and_gets(&upstreams, "/at-once");
+    assert!(begin.elapsed() < PAUSE, "it waited for a new one");
+    assert_eq!(lock(&upstreams.pool).idle.len(), 1);
+}
+
+#[test]
+fn connecting_to_tiny_http_fails() {
     let upstreams = upstreams(2);
     let connect = |to: &Stream| {
         #[cfg(target_os = "linux")]
@@ -151,8 +158,12 @@ fn tiny_http_accepts_nobody_else() {
         #[cfg(not(target_os = "linux"))]
         return Stream::connect(to.peer_addr().unwrap());
     };
-    // Its thread says that it ends a moment before it has closed the listener.
-    while connect(&current(&upstreams).upstreams[0].stream).is_ok() {
+    let to = &current(&upstreams).upstreams[0].stream;
+    // Its thread says that it ends a moment before it has closed the listener, which matters where
+    // it was not closed before.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while connect(to).is_ok() {
+        assert!(Instant::now() < deadline, "the listener is open");
         std::thread::yield_now();
     }
     asks_and_gets(&upstreams, "/again");
@@ -161,16 +172,98 @@ fn tiny_http_accepts_nobody_else() {
 #[test]
 fn a_request_without_the_secret_is_not_served() {
     let upstreams = upstreams(2);
-    let (generation, taken) = upstreams.take().unwrap();
-    let mut stream = &generation.upstreams[taken].stream;
-    let forged = format!("GET /alien HTTP/1.1\r\n{HEADER}: 0 {taken}\r\n\r\n");
-    stream.write_all(forged.as_bytes()).unwrap();
+    let before = current(&upstreams);
+    let forged = format!("GET /alien HTTP/1.1\r\n{HEADER}: 0 1\r\n\r\n");
+    // Not the one that is taken next.
+    (&before.upstreams[0].stream)
+        .write_all(forged.as_bytes())
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
     // The two may come into tiny_http's queue in either order: ask until the first was met.
-    stream.set_nonblocking(true).unwrap();
-    let mut answer = Vec::new();
-    while let Err(error) = read_answer(stream, false, &mut answer) {
-        assert_eq!(error.kind(), ErrorKind::WouldBlock);
-        asks_and_gets(&upstreams, "/own");
+    loop {
+        let (asked, answer) = ask(&upstreams, "/own");
+        assert_eq!(asked, "/own");
+        match answer {
+            Ok(body) => assert_eq!(body, "/own"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+                break;
+            }
+        }
+        assert!(Instant::now() < deadline, "it was not met");
     }
-    assert!(answer.starts_with(b"HTTP/1.1 403 "));
+    asks_and_gets(&upstreams, "/again");
+    assert!(!Arc::ptr_eq(&before, &current(&upstreams)));
+}
+
+/// Somebody on this machine who does nothing but look for listeners of ours and connect to them,
+/// while one tiny_http after the other is made.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_else_gets_in_while_a_tiny_http_is_made() {
+    const ALONE: &str = "MAYFLY_UPSTREAM_TEST";
+    const NAME: &str = "gate::upstream::tests::nobody_else_gets_in_while_a_tiny_http_is_made";
+    if std::env::var_os(ALONE).is_none() {
+        // In a process of its own, so that it does not attack the other tests.
+        let mut run = std::process::Command::new(std::env::current_exe().unwrap());
+        run.args(["--exact", NAME, "--nocapture"]).env(ALONE, "1");
+        let output = run.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let is_run = output.status.success() && said.contains("1 passed");
+        assert!(is_run, "{said}{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    let is_over = AtomicBool::new(false);
+    let got_in = std::thread::scope(|scope| {
+        let stranger = scope.spawn(|| connect_to_all_of_ours(&is_over));
+        let made = catch_unwind(|| {
+            for _ in 0..20 {
+                let upstreams = upstreams(2 * GROUP);
+                let groups = std::mem::take(&mut lock(&upstreams.pool).groups);
+                lock(&upstreams.pool).idle.clear();
+                drop(groups);
+                upstreams.make(&mut lock(&upstreams.pool)).unwrap();
+                asks_and_gets(&upstreams, "/new");
+            }
+        });
+        is_over.store(true, Relaxed);
+        made.unwrap();
+        stranger.join().unwrap()
+    });
+    // A listener that somebody got into has been thrown away with him.
+    println!("{} tries", got_in.len());
+    for mut stream in got_in {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        match stream.read(&mut [0]) {
+            Ok(0) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+            Ok(_) => panic!("a stranger was answered"),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn connect_to_all_of_ours(is_over: &std::sync::atomic::AtomicBool) -> Vec<Stream> {
+    use std::os::linux::net::SocketAddrExt;
+    let mut got_in = Vec::new();
+    let ours = format!("@mayfly-{}-", std::process::id());
+    while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+        let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+        for line in sockets.lines() {
+            let Some(at) = line.find(&ours) else {
+                continue;
+            };
+            let name = &line[at + 1..];
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+            // Something to answer, too.
+            if let Ok(stream) = Stream::connect_addr(&address) {
+                let _ = (&stream).write_all(b"GET / HTTP/1.1\r\n\r\n");
+                got_in.push(stream);
+            }
+        }
+    }
+    got_in
 }
