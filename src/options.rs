@@ -50,6 +50,8 @@ pub struct Options {
     pub list: bool,
     /// Whether everybody may see the page and the metrics.
     pub public_page: bool,
+    /// Whether the router is asked to forward the port.
+    pub map_port: bool,
     /// How much to log.
     pub verbosity: Verbosity,
 }
@@ -113,6 +115,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         scrape: matches.opt_present("scrape"),
         list: matches.opt_present("list"),
         public_page: matches.opt_present("public-page"),
+        map_port: matches.opt_present("map-port"),
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
                 return Err(format!(
@@ -210,6 +213,12 @@ fn known_options() -> getopts::Options {
             "public-page",
             "show the page at / and /metrics to everybody\n\
              (by default to this machine and the LAN)",
+        )
+        .optflag(
+            "",
+            "map-port",
+            "have the router forward the port, and print announce\n\
+             URLs for the internet (by PCP, NAT-PMP or UPnP)",
         )
         .optflagmulti("v", "verbose", "log announces (100 a second at most)")
         .optflagmulti("q", "quiet", "log only the announce URLs and errors")

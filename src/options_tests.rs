@@ -26,6 +26,7 @@ fn defaults_are_those_of_py3bt_tracker() {
         scrape: false,
         list: false,
         public_page: false,
+        map_port: false,
         verbosity: Verbosity::Normal,
     };
     assert_eq!(options(""), expected);
@@ -57,6 +58,7 @@ fn every_option_in_every_spelling() {
     assert!(options("--scrape").scrape);
     assert!(options("--list").list);
     assert!(options("--public-page").public_page);
+    assert!(options("--map-port").map_port);
     assert_eq!(options("-v").verbosity, Verbosity::Verbose);
     assert_eq!(options("-vv").verbosity, Verbosity::Verbose);
     assert_eq!(options("--quiet").verbosity, Verbosity::Quiet);

@@ -11,6 +11,9 @@ use crate::listen;
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses::OwnAddresses;
+use crate::public_address::{Forwarded, PublicAddress};
+use crate::router::mapper;
+use crate::router::mapping::Wish;
 use crate::service::Service;
 use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
@@ -21,7 +24,9 @@ use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
 use crate::ulimits;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread::Thread;
 use std::time::Instant;
 
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
@@ -70,6 +75,12 @@ pub fn start(options: &Options) -> Result<(), String> {
         own_addresses: Arc::clone(&own_addresses),
         list: TorrentList::default(),
     };
+    let public = Arc::new(PublicAddress::new(Vec::new(), sockets.port, has_udp));
+    let wish = Wish {
+        port: sockets.port,
+        udp: has_udp,
+    };
+    let mapper = map_port(options, wish, &sockets.bind, &public, &log);
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());
     let server = Arc::new(server);
@@ -82,7 +93,41 @@ pub fn start(options: &Options) -> Result<(), String> {
         has_udp,
     };
     start_lines::write(&log, options, &place);
+    // What it has to say comes behind these lines.
+    mapper.inspect(Thread::unpark);
     Ok(())
+}
+
+/// Gets a thread ready that has the router forward the port, if that is wanted.
+fn map_port(
+    options: &Options,
+    wish: Wish,
+    bind: &[IpAddr],
+    public: &Arc<PublicAddress>,
+    log: &Log,
+) -> Option<Thread> {
+    let tell = {
+        let (public, log) = (Arc::clone(public), log.clone());
+        move |forwarded: Option<Forwarded>| {
+            public.set_forwarded(forwarded);
+            // Without, those that the operator gave are as good as they were.
+            for url in forwarded.iter().flat_map(|_| public.urls()) {
+                log.line(About::Always, format_args!("  {url}"));
+            }
+        }
+    };
+    let settings = mapper::Settings {
+        wish,
+        bind: bind.to_vec(),
+        log: log.clone(),
+        tell: Box::new(tell),
+    };
+    let started = options.map_port.then(|| mapper::start(settings))?;
+    if let Err(error) = &started {
+        let text = format_args!("--map-port: the system allows no thread for it: {error}");
+        log.line(About::Always, text);
+    }
+    started.ok()
 }
 
 /// What the operator chose; fewer peers where there is no room for as many.

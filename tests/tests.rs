@@ -39,6 +39,8 @@ mod proxy;
 mod real_clients;
 /// Which module of the tracker imports which.
 mod rooms;
+/// The router is asked to forward the port (`--map-port`), a real one and a hostile one.
+mod router;
 /// Counts without an announce, over HTTP, and that a real client understands them.
 mod scrape;
 /// All of it at the same time, for minutes: honest clients and the others.

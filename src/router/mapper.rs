@@ -14,7 +14,7 @@ use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// How often the router is asked whether all is as it was. Often enough that after a restart of the
@@ -44,9 +44,10 @@ pub struct Settings {
     pub tell: Tell,
 }
 
-/// Starts the thread.
-pub fn start(settings: Settings) -> io::Result<()> {
+/// Starts the thread, which begins its work when it is unparked.
+pub fn start(settings: Settings) -> io::Result<Thread> {
     let work = move || {
+        thread::park();
         let Settings {
             wish,
             bind,
@@ -68,8 +69,8 @@ pub fn start(settings: Settings) -> io::Result<()> {
             thread::sleep(memory.pause());
         }
     };
-    threads::start("router", STACK, Box::new(work))?;
-    Ok(())
+    let thread = threads::start("router", STACK, Box::new(work))?;
+    Ok(thread.thread().clone())
 }
 
 /// Asks whoever is the router now.

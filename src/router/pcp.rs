@@ -61,14 +61,14 @@ impl Request {
 
     /// Reads the answer to this request; `None` if it is not one.
     pub fn answer(&self, packet: &[u8]) -> Option<Answer> {
-        let (&version, &opcode) = (packet.first()?, packet.get(1)?);
-        let result = *packet.get(3)?;
-        if opcode & 0x80 == 0 {
+        let [version, opcode, reserved, result, ..] = *packet.first_chunk::<8>()?;
+        if opcode != MAP | 0x80 {
             return None;
         }
         if version != VERSION {
-            // A router that speaks NAT-PMP alone says so in its own format: version 0, result 1.
-            return (result == 1).then_some(Answer::OtherVersion);
+            // A router that speaks NAT-PMP alone says so in its own format, which has the number 1
+            // in the same place.
+            return ((reserved, result) == (0, 1)).then_some(Answer::OtherVersion);
         }
         let refusal = match result {
             0 => None,
@@ -84,7 +84,7 @@ impl Request {
         // An answer to somebody else's request has another nonce, protocol or port.
         let mine = self.packet();
         let body = packet.get(..LENGTH)?;
-        if opcode != MAP | 0x80 || body[24..37] != mine[24..37] || body[40..42] != mine[40..42] {
+        if body[24..37] != mine[24..37] || body[40..42] != mine[40..42] {
             return None;
         }
         let outcome = match refusal {

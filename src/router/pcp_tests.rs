@@ -87,6 +87,10 @@ fn what_is_no_answer_is_none() {
     for length in 0..LENGTH {
         assert_eq!(REQUEST.answer(&answer()[..length]), None, "{length} bytes");
     }
+    for other in [[0, 128, 0, 1], [0, 129, 0, 2], [0, 129, 1, 1], [0, 1, 0, 1]] {
+        let packet = [other, [0; 4]].concat();
+        assert_eq!(REQUEST.answer(&packet), None, "{packet:?}");
+    }
     // The request itself, and what answers another request.
     assert_eq!(REQUEST.answer(&REQUEST.packet()), None);
     for (at, what) in [

@@ -64,8 +64,8 @@ fn by_pcp(
             seconds: LEASE,
         };
         match exchange::over_udp(&socket, &request.packet(), &|packet| request.answer(packet)) {
-            None => Err(Refusal::Silence),
-            Some(pcp::Answer::OtherVersion) => Err(Refusal::Unsupported),
+            // What it speaks instead will be seen.
+            None | Some(pcp::Answer::OtherVersion) => Err(Refusal::Silence),
             Some(pcp::Answer::Map { epoch, outcome }) => Ok((epoch, outcome?)),
         }
     };

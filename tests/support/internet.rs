@@ -220,6 +220,22 @@ impl Internet {
         Some(daemon)
     }
 
+    /// What a restart of the router does: all that miniupnpd has put there is gone.
+    pub fn forget_mappings(&self) {
+        for chain in ["miniupnpd", "prerouting_miniupnpd", "postrouting_miniupnpd"] {
+            nft(&self.router, &format!("flush chain inet filter {chain}"));
+        }
+    }
+
+    /// Has the router lose the packets that begin with this byte on their way to a port of its own.
+    pub fn drop_at_router(&self, port: u16, first_byte: u8) {
+        let rules = format!(
+            "table inet lossy {{\n chain input {{\n type filter hook input priority 0;\n \
+             udp dport {port} @th,64,8 {first_byte} drop\n }}\n }}"
+        );
+        nft(&self.router, &rules);
+    }
+
     fn machine_mut(&mut self, name: &str) -> &mut Machine {
         match name {
             "home" => &mut self.home,

@@ -23,6 +23,7 @@ pub fn tool(program: &str) -> Option<PathBuf> {
             "ip" => "iproute2",
             "miniupnpd" => "miniupnpd miniupnpd-nftables",
             "nft" => "nftables",
+            "upnpc" => "miniupnpc",
             "prlimit" | "setpriv" => "util-linux",
             "qemu-aarch64" | "qemu-arm" => "qemu-user",
             "wine" => "wine wine64",

@@ -55,6 +55,7 @@ fn spelled_out(options: &Options) -> Vec<String> {
     add_if(options.scrape, "--scrape");
     add_if(options.list, "--list");
     add_if(options.public_page, "--public-page");
+    add_if(options.map_port, "--map-port");
     add_if(options.verbosity == Verbosity::Verbose, "--verbose");
     add_if(options.verbosity == Verbosity::Quiet, "--quiet");
     arguments
