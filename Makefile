@@ -22,7 +22,11 @@ SECONDS ?= 600
 FUZZED := query head udp options tracker router_packet router_text
 FUZZ_SECONDS ?= 900
 
-.PHONY: help run test soak bench fuzz check dist windows linux pi sums reproducible clean
+# Trackers and load testers that `make bench` compares with. Not --locked: with the versions that
+# they were released with, they do not compile any more.
+AQUATIC := aquatic_udp aquatic_udp_load_test aquatic_http aquatic_http_load_test
+
+.PHONY: help run test soak bench aquatic fuzz check dist windows linux pi sums reproducible clean
 .PHONY: needs-fuzz needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
@@ -41,6 +45,9 @@ soak: linux ## good and hostile load together, then a table (as root); make soak
 
 bench: ## mayfly against others on the same load; a section alone: make bench ARGS=udp
 	cargo bench --bench bench -- $(ARGS)
+
+aquatic: ## compile from crates.io, into target/aquatic, what make bench takes of aquatic
+	cargo install --root $(CURDIR)/target/aquatic $(AQUATIC:%=%@0.9.0)
 
 fuzz: needs-fuzz ## fuzz what reads bytes, FUZZ_SECONDS (900) each; alone: make fuzz ARGS=query
 	@for target in $(or $(ARGS),$(FUZZED)); do \

@@ -1,5 +1,5 @@
-//! The programs that are compared: how each is started, found to be ready, and ended. What they
-//! are asked is in `http.rs` and `udp.rs`.
+//! The programs that are compared: how each is started, found to be ready, and ended (aquatic's are
+//! in `aquatic.rs`). What they are asked is in `http.rs` and `udp.rs`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -88,8 +88,7 @@ pub fn tornado() -> Result<Contender, String> {
 
 /// opentracker of Debian, or why not.
 pub fn opentracker() -> Result<Contender, String> {
-    let directory = std::env::temp_dir().join(format!("mayfly-bench-{}", std::process::id()));
-    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    let directory = directory("opentracker")?;
     let mut list = String::new();
     for n in 0..TORRENTS {
         for byte in info_hash(n) {
@@ -98,37 +97,73 @@ pub fn opentracker() -> Result<Contender, String> {
         list.push('\n');
     }
     fs::write(directory.join("whitelist"), list).map_err(|error| error.to_string())?;
-    // It cannot take a free port by itself.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| error.to_string())?
-        .port();
-    let port_text = port.to_string();
-    let child = Command::new("opentracker")
-        .args(["-i", "127.0.0.1", "-p", &port_text, "-P", &port_text])
+    let address = free_address()?;
+    let port = address.port().to_string();
+    let mut command = Command::new("opentracker");
+    command
+        .args(["-i", "127.0.0.1", "-p", &port, "-P", &port])
         .args(["-w", "whitelist", "-d"])
         .arg(&directory)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
+        .stderr(Stdio::null());
+    until_it_answers("opentracker", address, directory, &mut command, answers_tcp)
+}
+
+/// A directory for a program's files.
+pub fn directory(name: &str) -> Result<PathBuf, String> {
+    let name = format!("mayfly-bench-{}-{name}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    Ok(directory)
+}
+
+/// For a program that cannot take a free port by itself.
+pub fn free_address() -> Result<SocketAddr, String> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| error.to_string())
+}
+
+/// Whether connections are taken at `address`.
+pub fn answers_tcp(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_ok()
+}
+
+/// Whether a connect packet is answered at `address`.
+pub fn answers_udp(address: SocketAddr) -> bool {
+    let connected = || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        socket.connect(address)?;
+        socket.send(&crate::udp::connect_packet())?;
+        socket.recv(&mut [0; 16])
+    };
+    connected().is_ok_and(|length: usize| length == 16)
+}
+
+/// Starts a program that does not say when it is ready. `directory` is removed at its end.
+pub fn until_it_answers(
+    name: &'static str,
+    address: SocketAddr,
+    directory: PathBuf,
+    command: &mut Command,
+    is_ready: fn(SocketAddr) -> bool,
+) -> Result<Contender, String> {
+    let child = command.stdout(Stdio::null()).spawn();
     let child = child.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            "opentracker is not installed (apt-get install opentracker)".to_owned()
-        }
+        io::ErrorKind::NotFound => format!("{name} is not installed (apt-get install {name})"),
         _ => error.to_string(),
     })?;
     let contender = Contender {
-        name: "opentracker",
-        address: (Ipv4Addr::LOCALHOST, port).into(),
+        name,
+        address,
         child,
         directory: Some(directory),
     };
     let begin = Instant::now();
-    while TcpStream::connect(contender.address).is_err() {
+    while !is_ready(address) {
         if begin.elapsed() > Duration::from_secs(5) {
-            return Err("opentracker did not start".into());
+            return Err(format!("{name} did not start"));
         }
-        // It does not say when it is ready.
         thread::sleep(Duration::from_millis(10));
     }
     Ok(contender)

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::compare::Load;
+
 /// Bytes of the body of a compact answer with 30 peers.
 pub const FULL_BODY: usize = 290;
 
@@ -17,8 +19,8 @@ pub fn is_possible() -> Result<(), String> {
     }
 }
 
-/// Answers a second that `to` gave during `time`. Fails on answers that are none.
-pub fn answers_per_second(to: SocketAddr, kept: bool, time: Duration) -> f64 {
+/// Asks `to` for that long. Fails on answers that are none.
+pub fn load(to: SocketAddr, kept: bool, time: Duration) -> Load {
     let mut wrk = Command::new("wrk");
     wrk.args(["-t", "2", "-c", "40", "-d"]);
     wrk.arg(format!("{}s", time.as_secs()));
@@ -33,5 +35,8 @@ pub fn answers_per_second(to: SocketAddr, kept: bool, time: Duration) -> f64 {
         let line = text.lines().find(|line| line.trim().starts_with(label))?;
         line.rsplit([' ', ':']).next()?.trim().parse::<f64>().ok()
     };
-    number("Requests/sec").unwrap_or_else(|| panic!("{text}"))
+    Load {
+        rate: number("Requests/sec").unwrap_or_else(|| panic!("{text}")),
+        seconds: time.as_secs_f64(),
+    }
 }

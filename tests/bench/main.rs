@@ -1,5 +1,7 @@
 //! `make bench`: mayfly against others on the same load, alternating within one run, and ratios
-//! with their spread. Absolute figures belong to the machine; ratios are what to look at.
+//! with their spread. Absolute figures belong to the machine; ratios are what to look at, and on a
+//! machine that others use too, those of processor time. What the sections are is in
+//! `dont_readme.txt` ("How fast it is").
 //!
 //! What was tried, and what it did:
 //!
@@ -31,6 +33,8 @@
 //!   percent over UDP (by callgrind, outside of the kernel, where two thirds of the time go), which
 //!   no stopwatch here could tell from noise.
 
+mod aquatic;
+mod compare;
 mod contenders;
 mod http;
 mod program;
@@ -39,24 +43,19 @@ mod random;
 mod state;
 mod udp;
 
-use contenders::Contender;
+use compare::compare;
 use std::time::Duration;
 
-/// Rounds; the median counts.
-const ROUNDS: usize = 5;
+/// Of the loads that may last as long as one likes.
 const ROUND: Duration = Duration::from_secs(2);
+/// Packets a second of a machine that is busy, and not more than that.
+const OFFERED: u32 = 100_000;
+const KEPT: [(bool, &str); 2] = [(true, "kept connections"), (false, "a connection each")];
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("--serve-udp-echo") => contenders::serve_udp_echo(),
         Some("--serve-tiny-http") => contenders::serve_tiny_http(),
-        Some("--udp-load") => {
-            let to = std::env::args()
-                .nth(2)
-                .and_then(|to| to.parse().ok())
-                .expect("an address");
-            println!("{:.0}", udp::answers_per_second(to, ROUND));
-        }
         Some("--measure-memory") => state::measure_memory(),
         // cargo bench passes --bench; a name after it selects sections.
         _ => bench(),
@@ -69,14 +68,17 @@ fn bench() {
     if wanted("http") {
         bench_http();
     }
+    if wanted("http aquatic") {
+        bench_http_by_aquatic();
+    }
     if wanted("udp") {
-        println!("UDP announces, answers per second:");
-        let echo = || contenders::role("bare std echo", "--serve-udp-echo");
-        compare(
-            vec![contenders::mayfly(), echo()],
-            [contenders::opentracker()],
-            |c| udp::answers_per_second(c.address, ROUND),
-        );
+        bench_udp();
+    }
+    if wanted("udp offered") {
+        bench_udp_offered();
+    }
+    if wanted("udp aquatic") {
+        bench_udp_by_aquatic();
     }
     if wanted("state") {
         state::bench();
@@ -94,55 +96,65 @@ fn bench_http() {
         println!("HTTP: skipped: {why}");
         return;
     }
-    for (kept, what) in [(true, "kept connections"), (false, "a connection each")] {
-        println!("HTTP announces, {what}, answers per second:");
+    for (kept, what) in KEPT {
+        println!("HTTP announces, {what}:");
         let bare = || contenders::role("bare tiny_http", "--serve-tiny-http");
         compare(
             vec![contenders::mayfly(), bare()],
             [contenders::opentracker(), contenders::tornado()],
-            |c| http::answers_per_second(c.address, kept, ROUND),
+            |c| http::load(c.address, kept, ROUND),
         );
     }
 }
 
-/// Measures all in turn, round after round, and prints a line for each: its median, and the first
-/// one's ratio to it with the spread over the rounds.
-fn compare(
-    mut contenders: Vec<Contender>,
-    optional: impl IntoIterator<Item = Result<Contender, String>>,
-    measure: impl Fn(&Contender) -> f64,
-) {
-    for contender in optional {
-        match contender {
-            Ok(contender) => contenders.push(contender),
-            Err(why) => println!("    skipped: {why}"),
-        }
+fn bench_http_by_aquatic() {
+    if let Err(why) = aquatic::http_is_possible() {
+        println!("HTTP by aquatic's tester: skipped: {why}");
+        return;
     }
-    let mut figures = vec![Vec::new(); contenders.len()];
-    for _ in 0..ROUNDS {
-        for (contender, figures) in contenders.iter().zip(&mut figures) {
-            figures.push(measure(contender));
-        }
-    }
-    for (i, contender) in contenders.iter().enumerate() {
-        print!("    {:16} {:8.0}", contender.name, median(&figures[i]));
-        if i > 0 {
-            let ratios: Vec<_> = figures[0]
-                .iter()
-                .zip(&figures[i])
-                .map(|(a, b)| a / b)
-                .collect();
-            let least = ratios.iter().copied().fold(f64::MAX, f64::min);
-            let most = ratios.iter().copied().fold(0.0, f64::max);
-            let median = median(&ratios);
-            print!("   mayfly / it: {median:.2} ({least:.2} to {most:.2})");
-        }
-        println!();
+    for (kept, what) in KEPT {
+        println!("HTTP announces by aquatic's tester, {what}:");
+        compare(
+            vec![contenders::mayfly()],
+            [aquatic::http_tracker(kept)],
+            |c| aquatic::http_load(c.address, kept),
+        );
     }
 }
 
-fn median(figures: &[f64]) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+fn bench_udp() {
+    for window in [16, 64] {
+        println!("UDP announces, {window} of each of two clients under way:");
+        compare(
+            vec![contenders::mayfly(), udp_echo()],
+            [contenders::opentracker(), aquatic::udp_tracker()],
+            |c| udp::load(c.address, window, ROUND),
+        );
+    }
+}
+
+fn bench_udp_offered() {
+    println!("UDP announces, {OFFERED} offered a second:");
+    compare(
+        vec![contenders::mayfly(), udp_echo()],
+        [contenders::opentracker(), aquatic::udp_tracker()],
+        |c| udp::offer(c.address, OFFERED, ROUND),
+    );
+}
+
+fn bench_udp_by_aquatic() {
+    if let Err(why) = aquatic::udp_is_possible() {
+        println!("UDP by aquatic's tester: skipped: {why}");
+        return;
+    }
+    println!("UDP by aquatic's tester, which sends more than is answered:");
+    compare(
+        vec![contenders::mayfly(), udp_echo()],
+        [aquatic::udp_tracker()],
+        |c| aquatic::udp_load(c.address),
+    );
+}
+
+fn udp_echo() -> contenders::Contender {
+    contenders::role("bare std echo", "--serve-udp-echo")
 }
