@@ -33,7 +33,7 @@ pub const HTML: &[(&str, &str)] = &[
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
          style-src 'sha256-jIzLcVoKT7KWsSn6qoLjuvH9nezie7LWjijERdaikYA='; \
-         script-src 'sha256-2CSLdvyPxN2UsmcE/gpTJgOtslsIwNc8aaUSYxXVvUM='; \
+         script-src 'sha256-rNiZhUf+HhWP1myLYT+3JWGxH3Ait7zR7dRD0+c/kWY='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
