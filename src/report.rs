@@ -73,6 +73,17 @@ pub fn untrusted_proxy(log: &Log, proxy: IpAddr) {
     );
 }
 
+/// A browser announces for another address than its own.
+pub fn claim_of_a_browser(log: &Log, source: IpAddr) {
+    log.line(
+        About::Trouble,
+        format_args!(
+            "a browser at {source} announces for another address (ip=), which is not believed: \
+             a web page may have made it do so"
+        ),
+    );
+}
+
 /// What somebody asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asked {

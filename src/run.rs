@@ -5,6 +5,7 @@ use crate::counters::Counters;
 use crate::gate::limits::Limits;
 use crate::gate::serve;
 use crate::gate::trusted::Trusted;
+use crate::http::seldom::Seldom;
 use crate::http::untrusted_proxies::UntrustedProxies;
 use crate::http::{self, page};
 use crate::listen;
@@ -66,6 +67,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     let server = http::server::Server {
         service,
         untrusted_proxies: UntrustedProxies::default(),
+        claims_of_browsers: Seldom::default(),
         page: page::Settings {
             is_public: options.public_page,
             has_list: options.list,

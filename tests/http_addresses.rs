@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::support::http::{TORRENT, announce, ask, ipv4, ipv6};
+use crate::support::http::{TORRENT, announce, ask, decode, ipv4, ipv6, send};
 use crate::support::netns;
 use crate::support::tracker::Tracker;
 
@@ -36,6 +36,46 @@ fn a_peer_is_an_address_and_a_port_whatever_it_calls_itself() {
     // Either may say that it leaves.
     let announced = ask_as(one, "port=1&event=stopped");
     assert_eq!(announced.incomplete, Some(2));
+}
+
+/// A page of anybody's may have the browsers of a LAN ask for any URL.
+#[test]
+fn what_a_browser_claims_is_not_believed() {
+    let tracker = start();
+    let at = ipv4(&tracker);
+    let announce = |port: u16, header: &str| {
+        let target =
+            format!("/announce?{TORRENT}&left=5&port={port}&ip=198.51.100.7&ipv6=2001:db8::7");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
+        decode(&send(at, request.as_bytes()).body)
+    };
+    let marks = [
+        "Sec-Fetch-Mode: no-cors\r\n",
+        "sec-fetch-site: cross-site\r\n",
+        "Origin: http://evil.example\r\n",
+        "Referer: http://evil.example/\r\n",
+        "Cookie: a=b\r\n",
+    ];
+    for (port, mark) in (1..).zip(marks) {
+        let announced = announce(port, mark);
+        assert_eq!(announced.incomplete, Some(u64::from(port)), "{mark}");
+    }
+    let mut shown = ask(&tracker, "port=9&left=5").shown();
+    let all = (1..=5).map(|port| format!("127.0.0.1:{port}"));
+    assert_eq!(shown, all.collect::<Vec<_>>());
+    announce(8, "User-Agent: x\r\n");
+    shown.extend(["198.51.100.7:8".into(), "[2001:db8::7]:8".into()]);
+    shown.sort();
+    assert_eq!(ask(&tracker, "port=9&left=5").shown(), shown);
+    // Said once, and not for each.
+    ask(&tracker, "port=0");
+    let refused = |line: &str| line.contains("refused an announce");
+    let within = std::time::Duration::from_secs(10);
+    assert!(tracker.wait_for_line(refused, within).is_some());
+    let said = "a browser at 127.0.0.1 announces for another address (ip=)";
+    let lines = tracker.lines();
+    let count = lines.iter().filter(|line| line.contains(said)).count();
+    assert_eq!(count, 1, "{}", tracker.report());
 }
 
 #[test]

@@ -255,7 +255,8 @@ fn the_headers_keep_others_out_of_the_page() {
 
 #[test]
 fn nothing_of_the_askers_gets_into_the_page_as_markup() {
-    let tracker = start();
+    // Under any name, whoever made it up.
+    let tracker = Tracker::start(&["-p", "0", "--public-page"]);
     let at = ipv4(&tracker);
     let hash = "%3Cscript%3Ealert(1)";
     for port in [1, 2] {
@@ -336,6 +337,59 @@ fn the_urls_are_those_by_which_it_was_asked() {
     let tracker = Tracker::start(&["-p", "0", "--no-udp"]);
     let expected = [format!("http://{}/announce", ipv4(&tracker)), String::new()];
     assert_eq!(shown(ipv4(&tracker), ""), expected);
+}
+
+/// DNS rebinding: to a browser, the tracker is a page of evil.example, if a name server says that
+/// this lies here.
+#[test]
+fn the_numbers_are_shown_under_names_of_ones_own_network_only() {
+    let tracker = Tracker::start(&["-p", "0", "--list"]);
+    let at = ipv4(&tracker);
+    let reached = format!("http://{at}/\n");
+    for target in ALL.into_iter().chain(["/torrents.json"]) {
+        for host in ["evil.example", "evil.example:9000", "a!b.evil.example"] {
+            let answer = get_with(at, target, &format!("Host: {host}\r\n"));
+            let text = answer.text();
+            assert_eq!(answer.status, 421, "{host} {target}: {text}");
+            assert_eq!(answer.header("Content-Type"), Some("text/plain"));
+            assert!(text.contains(&reached) && !text.contains("evil"), "{text}");
+        }
+        for host in [
+            at.to_string(),
+            "[::1]:9000".into(),
+            "localhost:9000".into(),
+            "box".into(),
+            "box.local".into(),
+            "box.lan:9000".into(),
+            "box.home.arpa".into(),
+        ] {
+            let answer = get_with(at, target, &format!("Host: {host}\r\n"));
+            assert_eq!(answer.status, 200, "{host} {target}");
+        }
+        let nameless = send(at, format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
+        assert_eq!(nameless.status, 200);
+    }
+    let target = format!("/announce?{}&port=1", http::ORDINARY);
+    let answer = get_with(at, &target, "Host: tracker.example\r\n");
+    assert_eq!(http::decode(&answer.body).incomplete, Some(1));
+}
+
+#[test]
+fn under_any_name_if_everybody_may_see_them_or_a_trusted_proxy_asks() {
+    let proxied = "Host: tracker.example\r\nX-Forwarded-For: 192.168.1.7\r\n";
+    for (args, headers) in [
+        (
+            &["-p", "0", "--public-page"][..],
+            "Host: tracker.example\r\n",
+        ),
+        (&["-p", "0", "--trust-proxy", "127.0.0.1"], proxied),
+    ] {
+        let tracker = Tracker::start(args);
+        for target in ALL {
+            let answer = get_with(ipv4(&tracker), target, headers);
+            assert_eq!(answer.status, 200, "{target} {args:?}");
+        }
+    }
 }
 
 /// Whoever it is that a proxy brings, it is not the proxy; and nothing says where they are.

@@ -79,7 +79,9 @@ impl Client {
                 local,
                 host: String::new(),
                 via: Via::Direct,
+                has_odd_host: false,
                 is_browser: false,
+                has_browser_marks: false,
             },
             manner: Manner::default(),
         }
@@ -263,6 +265,8 @@ impl Client {
         let visitor = &mut self.visitor;
         (visitor.source, visitor.via) = (source, via);
         visitor.is_browser = head.is_browser;
+        visitor.has_browser_marks = head.has_browser_marks;
+        visitor.has_odd_host = head.has_odd_host;
         visitor.host.clear();
         let host = head.host.clone().map(|host| &self.received[host]);
         // It is ASCII, or it would not be in the head.

@@ -22,8 +22,10 @@ const STANDARD: &str = "Forwarded";
 /// How a request came to the gate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Via {
-    /// By its sender, or by a trusted proxy that says who that is.
+    /// By its sender.
     Direct,
+    /// By a trusted proxy that says who its sender is.
+    TrustedProxy,
     /// By a proxy that is not trusted, if that is one: what it says is not believed.
     UntrustedProxy,
     /// By a trusted proxy that does not say for whom.
@@ -45,7 +47,7 @@ pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpA
             Ok(client) if client.is_loopback() && !from.is_loopback() => {
                 (from, Via::Unreadable(client.to_string()))
             }
-            Ok(client) => (client, Via::Direct),
+            Ok(client) => (client, Via::TrustedProxy),
             Err(via) => (from, via),
         };
     }

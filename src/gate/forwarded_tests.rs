@@ -18,7 +18,7 @@ fn asked_from(from: &str, lines: &[&str]) -> (String, String) {
     let head = head::parse(bytes.as_bytes()).unwrap();
     let (ip, via) = whose(from.parse().unwrap(), &trusted, &head, bytes.as_bytes());
     let word = match via {
-        Via::Direct => "directly".to_owned(),
+        Via::Direct | Via::TrustedProxy => "directly".to_owned(),
         Via::UntrustedProxy => "untrusted".to_owned(),
         Via::Unstated => "unsaid".to_owned(),
         Via::Unreadable(said) => format!("unreadable {said}"),
@@ -121,7 +121,7 @@ fn a_loopback_address_is_a_clients_only_on_this_machine() {
     let head = head::parse(bytes).unwrap();
     let client: IpAddr = "127.0.0.5".parse().unwrap();
     let found = whose("127.0.0.1".parse().unwrap(), &trusted, &head, bytes);
-    assert_eq!(found, (client, Via::Direct));
+    assert_eq!(found, (client, Via::TrustedProxy));
 }
 
 #[test]

@@ -12,6 +12,10 @@ pub const LONGEST: usize = 8 * 1024;
 /// Headers that a proxy adds.
 const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
+/// Headers that a browser adds, and what others of them begin with.
+const BROWSER_MARKS: [&str; 3] = ["origin", "referer", "cookie"];
+const SEC_FETCH: &str = "sec-fetch-";
+
 /// A request that may pass.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
@@ -21,10 +25,14 @@ pub struct Head {
     pub target: Range<usize>,
     /// The value of `Host`, if it looks like one.
     pub host: Option<Range<usize>>,
+    /// Whether there is a `Host` that does not look like one.
+    pub has_odd_host: bool,
     /// Whether a proxy says that it brought the request.
     pub is_forwarded: bool,
     /// Whether it comes from a browser that shows the answer to a person.
     pub is_browser: bool,
+    /// Whether a browser has sent it, on behalf of whichever page it shows.
+    pub has_browser_marks: bool,
     /// Whether the client would like to ask more on this connection.
     pub keep_alive: bool,
     /// Whether it is HTTP/1.0, whose clients must be told that the connection is kept.
@@ -135,6 +143,9 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
             hosts += 1;
             let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
             parsed.host = is_host(value).then_some(begin..begin + value.len());
+            parsed.has_odd_host = parsed.host.is_none() && !value.is_empty();
+        } else if is_browser_mark(name) {
+            parsed.has_browser_marks = true;
         }
     }
     if hosts > 1 {
@@ -213,11 +224,21 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
         is_head,
         target: begin + skip..begin + target.len(),
         host: None,
+        has_odd_host: false,
         is_forwarded: false,
         is_browser: false,
+        has_browser_marks: false,
         keep_alive: false,
         is_http_1_0,
     })
+}
+
+/// Whether a header is one that browsers add to the requests of pages, and that pages cannot leave
+/// out. No BitTorrent client sends them.
+fn is_browser_mark(name: &[u8]) -> bool {
+    let begin = name.get(..SEC_FETCH.len()).unwrap_or_default();
+    let is = |mark: &str| name.eq_ignore_ascii_case(mark.as_bytes());
+    begin.eq_ignore_ascii_case(SEC_FETCH.as_bytes()) || BROWSER_MARKS.into_iter().any(is)
 }
 
 /// How many bytes at the beginning of a target are scheme and authority: a client behind a proxy

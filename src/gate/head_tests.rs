@@ -246,6 +246,42 @@ fn what_follows_a_request_does_not_make_it_too_long() {
 }
 
 #[test]
+fn what_a_page_makes_a_browser_ask_is_noticed() {
+    for (header, has_marks) in [
+        ("Sec-Fetch-Mode: no-cors", true),
+        ("sec-fetch-site: cross-site", true),
+        ("SEC-FETCH-NEW: x", true),
+        ("Origin: null", true),
+        ("referer: http://evil.example/", true),
+        ("Cookie: a=b", true),
+        ("Accept: text/html", false),
+        ("Sec-Fetch: x", false),
+        ("Origins: x", false),
+        ("X-Origin: x", false),
+        ("User-Agent: Origin", false),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+        let parsed = parse(head.as_bytes()).unwrap();
+        assert_eq!(parsed.has_browser_marks, has_marks, "{header}");
+    }
+}
+
+/// Browsers take names that are none, if a name server gives them an address.
+#[test]
+fn a_host_that_is_odd_is_not_one_that_is_missing() {
+    for (header, has_odd_host) in [
+        ("Host: box.lan", false),
+        ("Host:", false),
+        ("Accept: */*", false),
+        ("Host: a!b.evil.example", true),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+        let parsed = parse(head.as_bytes()).unwrap();
+        assert_eq!(parsed.has_odd_host, has_odd_host, "{header}");
+    }
+}
+
+#[test]
 fn a_browser_is_noticed() {
     let chromium = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     for (header, is_browser) in [

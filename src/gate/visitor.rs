@@ -12,10 +12,14 @@ pub struct Visitor {
     pub local: SocketAddr,
     /// The `Host` that was asked for, if it was a decent one, or nothing.
     pub host: String,
+    /// Whether something else was asked for as `Host`.
+    pub has_odd_host: bool,
     /// By whom the request came.
     pub via: Via,
     /// Whether a person looks at the answer.
     pub is_browser: bool,
+    /// Whether a browser asks, on behalf of whichever page it shows.
+    pub has_browser_marks: bool,
 }
 
 impl Visitor {

@@ -4,6 +4,10 @@ pub mod server;
 
 pub mod untrusted_proxies;
 
+pub mod seldom;
+
+pub mod hosts;
+
 pub mod query;
 
 pub mod announce;

@@ -7,10 +7,11 @@
 use super::announce::{Path, read, write_refusal, write_reply};
 use super::bencode::decimal;
 use super::page::{self, Front};
+use super::seldom::Seldom;
 use super::untrusted_proxies::UntrustedProxies;
-use super::{display_name, metrics, query, scrape, torrents};
+use super::{display_name, hosts, metrics, query, scrape, torrents};
 use crate::address::Scope;
-use crate::announce::Reply;
+use crate::announce::{Announce, Reply};
 use crate::counters::Transport;
 use crate::gate::forwarded::Via;
 use crate::gate::handler::Handler;
@@ -32,6 +33,8 @@ pub struct Server {
     pub service: Arc<Service>,
     /// Proxies that are not trusted, but perhaps should be.
     pub untrusted_proxies: UntrustedProxies,
+    /// Claims that browsers make.
+    pub claims_of_browsers: Seldom,
     /// What the page needs to know, and who may see it.
     pub page: page::Settings,
     /// This machine's own, for the page.
@@ -53,8 +56,16 @@ type Headers = &'static [(&'static str, &'static str)];
 enum Route {
     Announce,
     Scrape,
-    /// A page, or nothing.
-    Other,
+    Page(Page),
+    Nothing,
+}
+
+/// What shows the tracker's numbers.
+enum Page {
+    Front,
+    Status,
+    Metrics,
+    Torrents,
 }
 
 impl Route {
@@ -67,7 +78,13 @@ impl Route {
             Some("scrape" | "scrape.php") => Route::Scrape,
             Some("announce" | "announce.php") => Route::Announce,
             _ if has_hash() => Route::Announce,
-            _ => Route::Other,
+            _ => match path {
+                "/" => Route::Page(Page::Front),
+                "/status.json" => Route::Page(Page::Status),
+                "/metrics" => Route::Page(Page::Metrics),
+                "/torrents.json" => Route::Page(Page::Torrents),
+                _ => Route::Nothing,
+            },
         }
     }
 }
@@ -165,17 +182,16 @@ impl Server {
             }
             Route::Announce => (200, PLAIN, self.announce(query, visitor, now)),
             Route::Scrape => (200, PLAIN, self.scrape(query, visitor, now)),
-            Route::Other => match path {
-                "/" if self.shows_to(visitor) => (200, page::HTML, self.front(visitor, true, now)),
-                "/status.json" if self.shows_to(visitor) => {
-                    (200, page::JSON, self.front(visitor, false, now))
-                }
-                "/metrics" if self.shows_to(visitor) => (200, METRICS, self.metrics(now)),
-                "/torrents.json" if self.page.has_list && self.shows_to(visitor) => {
-                    self.torrents(query, now)
-                }
-                _ => (404, PLAIN, not_found(visitor).into_bytes()),
-            },
+            Route::Page(Page::Torrents) if !self.page.has_list => (404, PLAIN, not_found(visitor)),
+            Route::Page(_) if !self.shows_to(visitor) => (404, PLAIN, not_found(visitor)),
+            Route::Page(_) if !self.shows_under_name_of(visitor) => {
+                (421, PLAIN, wrong_name(visitor))
+            }
+            Route::Page(Page::Front) => (200, page::HTML, self.front(visitor, true, now)),
+            Route::Page(Page::Status) => (200, page::JSON, self.front(visitor, false, now)),
+            Route::Page(Page::Metrics) => (200, METRICS, self.metrics(now)),
+            Route::Page(Page::Torrents) => self.torrents(query, now),
+            Route::Nothing => (404, PLAIN, not_found(visitor)),
         };
         Response {
             status,
@@ -190,7 +206,16 @@ impl Server {
         // This machine's own address may be one that the whole internet can reach.
         let is_here = visitor.source == visitor.local.ip();
         let is_near = is_here || Scope::of(visitor.source) != Scope::Global;
-        is_near && visitor.via == Via::Direct || self.page.is_public
+        is_near && is_known(visitor) || self.page.is_public
+    }
+
+    /// Whether a page may be shown under the name that was asked for, or could be read by a page of
+    /// somebody else's (see `hosts.rs`). What everybody may see needs no protection, and what names
+    /// a proxy answers to is for its operator to say.
+    fn shows_under_name_of(&self, visitor: &Visitor) -> bool {
+        let is_free = self.page.is_public || visitor.via == Via::TrustedProxy;
+        let is_local = || visitor.host().is_none_or(hosts::is_local);
+        is_free || !visitor.has_odd_host && is_local()
     }
 
     /// The page, or what it asks for to stay up to date.
@@ -215,7 +240,7 @@ impl Server {
     /// reach it.
     fn for_others(&self, visitor: &Visitor) -> Option<IpAddr> {
         let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
-        if !is_here || visitor.via != Via::Direct {
+        if !is_here || !is_known(visitor) {
             return None;
         }
         let addresses = self.own_addresses.reached_by(&self.page.bind);
@@ -250,14 +275,7 @@ impl Server {
                 local: visitor.local.ip(),
             };
             let (mut announce, form) = read(query.as_bytes(), path)?;
-            if visitor.via == Via::UntrustedProxy {
-                // Whoever it is, it is not who is at the other end of the connection, whose
-                // claims would be believed.
-                (announce.ip, announce.ipv4, announce.ipv6) = (None, None, None);
-                if self.untrusted_proxies.note(visitor.source, now) {
-                    report::untrusted_proxy(&self.service.log, visitor.source);
-                }
-            }
+            self.disbelieve(&mut announce, visitor, now);
             let mut reply = Reply::default();
             let service = &self.service;
             service.announce(self.counted(), &announce, now, &mut reply)?;
@@ -273,6 +291,24 @@ impl Server {
             Ok(())
         });
         self.or_refusal(handled, Asked::Announce, visitor, body)
+    }
+
+    /// Leaves out what somebody claims whose address says nothing about who it is.
+    fn disbelieve(&self, announce: &mut Announce, visitor: &Visitor, now: Duration) {
+        let log = &self.service.log;
+        // Whoever it is, it is not who is at the other end of the connection.
+        let is_by_a_proxy = visitor.via == Via::UntrustedProxy;
+        if is_by_a_proxy && self.untrusted_proxies.note(visitor.source, now) {
+            report::untrusted_proxy(log, visitor.source);
+        }
+        if is_by_a_proxy || visitor.has_browser_marks {
+            let claims = [&mut announce.ip, &mut announce.ipv4, &mut announce.ipv6];
+            let count = claims.into_iter().filter_map(Option::take).count();
+            // Pages of anybody have the browsers of a LAN ask for anything.
+            if count > 0 && !is_by_a_proxy && self.claims_of_browsers.is_time(now) {
+                report::claim_of_a_browser(log, visitor.source);
+            }
+        }
     }
 
     fn scrape(&self, query: &str, visitor: &Visitor, now: Duration) -> Vec<u8> {
@@ -308,19 +344,35 @@ impl Server {
 /// Without the client's address there is only the proxy's, which is no peer's.
 fn unknown_client(via: &Via) -> Result<(), Refusal> {
     match via {
-        Via::Direct | Via::UntrustedProxy => Ok(()),
+        Via::Direct | Via::TrustedProxy | Via::UntrustedProxy => Ok(()),
         Via::Unstated => Err(Refusal::NotForwarded),
         Via::Unreadable(said) => Err(Refusal::Forwarded(said.clone())),
     }
 }
 
-fn not_found(visitor: &Visitor) -> String {
+/// Whether it is known who asks.
+fn is_known(visitor: &Visitor) -> bool {
+    matches!(visitor.via, Via::Direct | Via::TrustedProxy)
+}
+
+fn not_found(visitor: &Visitor) -> Vec<u8> {
     let reached = visitor.local.to_string();
     let host = visitor.host().unwrap_or(&reached);
     format!(
         "There is nothing here. This is mayfly, a BitTorrent tracker; its announce URL is this \
          (with https if you came by that):\nhttp://{host}/announce\n"
     )
+    .into_bytes()
+}
+
+fn wrong_name(visitor: &Visitor) -> Vec<u8> {
+    format!(
+        "This page is not shown under a name that could be somebody's on the internet, or web \
+         pages of others could read it. Open it by the tracker's address:\nhttp://{}/\n\
+         (or start mayfly with --public-page, which shows it to everybody, under any name)\n",
+        visitor.local
+    )
+    .into_bytes()
 }
 
 #[cfg(test)]

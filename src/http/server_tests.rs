@@ -15,6 +15,7 @@ fn opened() -> SocketAddr {
     let server = Server {
         service,
         untrusted_proxies: Default::default(),
+        claims_of_browsers: Default::default(),
         own_addresses: Arc::default(),
         page: Default::default(),
         list: Default::default(),

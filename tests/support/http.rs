@@ -150,6 +150,7 @@ impl Connection {
                 self.unread.extend_from_slice(&bytes[..length]);
                 length > 0
             }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.read_more(),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => false,
             Err(error) => panic!("waiting for the tracker: {error}"),

@@ -110,6 +110,11 @@ fn check_by_another_parser(head: &Head, bytes: &[u8]) {
     let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
     let is_forwarded = forwarded.iter().any(|name| !values(name).is_empty());
     assert_eq!(head.is_forwarded, is_forwarded);
+    let has_marks = request.headers.iter().any(|header| {
+        let name = header.name.to_ascii_lowercase();
+        name.starts_with("sec-fetch-") || ["origin", "referer", "cookie"].contains(&&name[..])
+    });
+    assert_eq!(head.has_browser_marks, has_marks);
 }
 
 /// A request that httparse understands, that is short enough and has nothing that a tracker has no
