@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::clients::{Client, Swarm};
 use crate::support::http;
+use crate::support::internet::Internet;
 use crate::support::netns::{Family, Lan, Machine};
 use crate::support::tools::netns_possible;
 use crate::support::tracker::{Launch, Tracker};
@@ -169,4 +170,37 @@ fn libtorrent_refused_for_want_of_room_is_back_within_two_intervals() {
     swarm.wait_until("not back", &lab.tracker, is_back);
     let took = room.elapsed();
     assert!(took <= Duration::from_secs(12), "back after {took:?}");
+}
+
+/// Both ask the LAN address of the tracker's machine, which has another one towards containers.
+/// Not with libtorrent: it binds each of its sockets to an interface, and so cannot be reached from
+/// a container by the LAN address of its own machine.
+#[test]
+#[ignore = "issue 14, point 1"]
+fn a_file_goes_to_a_container_and_back_with_udp_urls() {
+    if !Client::Aria2.is_here() {
+        return;
+    }
+    let Some(net) = Internet::new() else { return };
+    let tracker = Launch::new().prefix(&net.home.prefix());
+    let tracker = tracker.start(&["-p", "0", "-v"]);
+    let url = format!("udp://192.168.77.2:{}/announce", tracker.port());
+    let mut swarms = Vec::new();
+    for (seed, from, to) in [
+        (10, &net.home, &net.container),
+        (11, &net.container, &net.home),
+    ] {
+        let mut swarm = Swarm::sharing(600_000, seed);
+        swarm.seed(Client::Aria2, Some(from), &[&url]);
+        let hash = swarm.torrent.info_hash();
+        let hash = hash.map(|byte| format!("{byte:02x}")).concat();
+        let is_its = |line: &str| line.contains(&hash) && line.contains("by seeder");
+        let has_announced = || tracker.lines().iter().any(|line| is_its(line));
+        swarm.wait_until("no seeder announced", &tracker, has_announced);
+        swarm.download(Client::Aria2, Some(to), &[&url]);
+        swarms.push(swarm);
+    }
+    for swarm in swarms {
+        swarm.wait(&tracker);
+    }
 }
