@@ -356,7 +356,7 @@ fn does_no_harm(describe: hostile::Describe) {
         "{before:?} {after:?}"
     );
     assert!(
-        after.resident <= before.resident + 1024,
+        after.resident <= before.resident + 4096,
         "{before:?} {after:?}"
     );
     println!("\n{describe:?}: {:?}, {before:?}, {after:?}", router.sent());
