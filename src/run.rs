@@ -58,6 +58,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     if let Some(why) = &sockets.udp_refused {
         log.line(About::Always, format_args!("{why}"));
     }
+    let public = Arc::new(PublicAddress::new(Vec::new(), sockets.port, has_udp));
     let counters = Arc::clone(&service.counters);
     let server = udp::server::Server {
         service: Arc::clone(&service),
@@ -75,9 +76,9 @@ pub fn start(options: &Options) -> Result<(), String> {
             bind: sockets.bind.clone(),
         },
         own_addresses: Arc::clone(&own_addresses),
+        public_address: Arc::clone(&public),
         list: TorrentList::default(),
     };
-    let public = Arc::new(PublicAddress::new(Vec::new(), sockets.port, has_udp));
     let wish = Wish {
         port: sockets.port,
         udp: has_udp,

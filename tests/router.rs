@@ -86,6 +86,13 @@ fn is_reached_by_way_of(nat_pmp: bool, upnp: bool) {
     );
     urls_of(9000).iter().for_each(|url| tracker.expect_url(url));
     announce_from_the_internet(&net, 9000, 9000);
+    let page = net.lan.inside(|| {
+        let mut connection = Connection::open((Ipv4Addr::new(192, 168, 77, 2), 9000));
+        connection.get("/").text()
+    });
+    for url in urls_of(9000) {
+        assert!(page.contains(&format!(">{url}</code>")), "{url}\n{page}");
+    }
 }
 
 #[test]

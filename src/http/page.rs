@@ -19,6 +19,7 @@ const FOR_PEOPLE: &str = include_str!("for_people.html");
 const STYLE: &str = include_str!("page.css");
 const LIST: &str = include_str!("list.html");
 const HERE_ONLY: &str = "<h2>On this machine only</h2>\n";
+const FROM_THE_INTERNET: &str = "<h2>From the internet</h2>\n";
 const NAME: &str = "<p id=\"naming\" hidden><label>Name in the list <input id=\"name\" \
                     maxlength=\"100\" autocomplete=\"off\" \
                     placeholder=\"goes into the URL\"></label></p>\n";
@@ -100,6 +101,8 @@ pub struct Front<'a> {
     /// Where others reach the tracker, if this visitor does so by an address that is of no use to
     /// them.
     pub for_others: Option<IpAddr>,
+    /// The announce URLs for the internet, if they are known.
+    pub for_the_internet: Vec<String>,
 }
 
 /// Something to show, and the name of its place: `@name@` in a template, the id of an element.
@@ -190,6 +193,20 @@ impl Front<'_> {
         if self.settings.has_udp {
             let (host, port) = (host(self.host, self.local), self.local.port());
             out.push_str(&url("udp", "", format_args!("udp://{host}:{port}")));
+        }
+        // Whoever has come by them sees them already.
+        let own = format!("http://{authority}/announce");
+        if self
+            .for_the_internet
+            .first()
+            .is_some_and(|first| *first != own)
+        {
+            out.push_str(FROM_THE_INTERNET);
+            for (number, other) in self.for_the_internet.iter().enumerate() {
+                let id = format!("internet{number}");
+                let begin = other.trim_end_matches("/announce");
+                out.push_str(&url(&id, "", format_args!("{begin}")));
+            }
         }
         out
     }

@@ -41,6 +41,7 @@ impl Given {
             host: self.host,
             local: local(),
             for_others: None,
+            for_the_internet: Vec::new(),
         }
     }
 }
@@ -214,6 +215,40 @@ fn urls_for_others_where_this_one_is_of_no_use_to_them() {
     assert_eq!(shown(&page, "udp2"), url("udp"));
     let page = given.front().page();
     assert_eq!((shown(&page, "http2"), shown(&page, "udp2")), (None, None));
+}
+
+#[test]
+fn urls_for_the_internet_where_they_are_known() {
+    let given = Given::new();
+    let page = |urls: [&str; 2]| {
+        let front = Front {
+            for_the_internet: urls.map(str::to_owned).to_vec(),
+            ..given.front()
+        };
+        front.page()
+    };
+    let urls = [
+        "http://203.0.114.1:9001/announce",
+        "udp://203.0.114.1:9000/announce",
+    ];
+    let page_of_others = page(urls);
+    assert!(page_of_others.contains("<h2>From the internet</h2>"));
+    assert_eq!(
+        shown(&page_of_others, "internet0").as_deref(),
+        Some(urls[0])
+    );
+    assert_eq!(
+        shown(&page_of_others, "internet1").as_deref(),
+        Some(urls[1])
+    );
+    // Not twice for who has come by them, and nothing where they are not known.
+    let own = page([
+        "http://box.lan:9000/announce",
+        "udp://box.lan:9000/announce",
+    ]);
+    for page in [own, given.front().page()] {
+        assert!(!page.contains("From the internet"), "{page}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::gate::forwarded::Via;
 use crate::gate::handler::Handler;
 use crate::gate::visitor::Visitor;
 use crate::own_addresses::OwnAddresses;
+use crate::public_address::PublicAddress;
 use crate::refusal::{HttpRefusal, Refusal};
 use crate::report::{self, Asked};
 use crate::service::Service;
@@ -39,6 +40,8 @@ pub struct Server {
     pub page: page::Settings,
     /// This machine's own, for the page.
     pub own_addresses: Arc<OwnAddresses>,
+    /// Where the internet reaches it, likewise.
+    pub public_address: Arc<PublicAddress>,
     /// What was seen of the torrents, for those who see a list of them.
     pub list: TorrentList,
 }
@@ -231,6 +234,7 @@ impl Server {
             host: visitor.host(),
             local: visitor.local,
             for_others: self.for_others(visitor),
+            for_the_internet: self.public_address.urls(),
         };
         let text = if is_page { front.page() } else { front.json() };
         text.into_bytes()

@@ -17,6 +17,7 @@ fn opened() -> SocketAddr {
         untrusted_proxies: Default::default(),
         claims_of_browsers: Default::default(),
         own_addresses: Arc::default(),
+        public_address: Arc::default(),
         page: Default::default(),
         list: Default::default(),
     };

@@ -56,8 +56,8 @@ impl Trouble {
     pub fn line(&self, wish: Wish) -> String {
         let (port, ports) = (wish.port, protocols(wish));
         match self {
-            Trouble::NoRouter => "no router found, since this machine has no way to the internet \
-                 (no default route); --map-port will ask when there is one"
+            Trouble::NoRouter => "no router found, since this machine has no default gateway; \
+                 --map-port will ask when there is one"
                 .to_owned(),
             Trouble::NothingBetween(address) => format!(
                 "this machine has a public address itself ({address}): no router has to forward \
