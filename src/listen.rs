@@ -13,10 +13,8 @@ const TRIES: usize = 20;
 pub struct Sockets {
     /// At least one.
     pub tcp: Vec<TcpListener>,
-    /// At the same addresses; none if UDP is not wanted, or not to be had.
-    pub udp: Vec<UdpSocket>,
-    /// Why UDP is not to be had, though it is wanted.
-    pub udp_refused: Option<String>,
+    /// Those for UDP.
+    pub udp: Udp,
     /// The port that they really have.
     pub port: u16,
     /// The addresses that are listened on; none means all. Where IPv6's wildcard takes IPv4 too,
@@ -24,43 +22,89 @@ pub struct Sockets {
     pub bind: Vec<IpAddr>,
 }
 
+/// What there is for UDP.
+#[derive(Debug)]
+pub enum Udp {
+    /// It is not wanted.
+    Off,
+    /// Why it is not to be had, though it is wanted.
+    Refused(String),
+    /// A socket for each address that TCP listens on; a wildcard where it has one.
+    AsTcp(Vec<UdpSocket>),
+    /// A socket for each of this machine's addresses.
+    Each(Vec<UdpSocket>),
+}
+
+impl Udp {
+    /// How many sockets there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Udp::Off | Udp::Refused(_) => 0,
+            Udp::AsTcp(sockets) | Udp::Each(sockets) => sockets.len(),
+        }
+    }
+}
+
+/// Which of this machine's addresses are behind `bind`, the ports being 0. `None` if they are
+/// those of `bind` itself, wildcards included.
+pub type Each<'a> = &'a dyn Fn(&[IpAddr]) -> Option<Vec<SocketAddr>>;
+
 /// Listens on `port` of each of `bind`, which are distinct, or of every address this machine has
-/// if there are none: over TCP, and UDP if it is wanted. With port 0 all get the same free one.
-/// The error is one line for a person.
-pub fn open(bind: &[IpAddr], port: u16, udp: bool) -> Result<Sockets, String> {
+/// if there are none: over TCP, and UDP if it is wanted, at `each` address. With port 0 all get the
+/// same free one. The error is one line for a person.
+pub fn open(bind: &[IpAddr], port: u16, each: Option<Each<'_>>) -> Result<Sockets, String> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let sockets = open_once(bind, port, udp);
+        let sockets = open_once(bind, port, each);
         // Of a port that is free for TCP, UDP may be taken: then another may do.
-        let is_whole = sockets.as_ref().is_ok_and(|s| s.udp_refused.is_none());
+        let is_whole = matches!(&sockets, Ok(sockets) if !matches!(sockets.udp, Udp::Refused(_)));
         if is_whole || port != 0 || tries >= TRIES {
             return sockets;
         }
     }
 }
 
-fn open_once(bind: &[IpAddr], port: u16, udp: bool) -> Result<Sockets, String> {
+fn open_once(bind: &[IpAddr], port: u16, each: Option<Each<'_>>) -> Result<Sockets, String> {
     let tcp = open_tcp(bind, port).map_err(explain)?;
     let addresses: io::Result<Vec<_>> = tcp.iter().map(TcpListener::local_addr).collect();
     let addresses = addresses.map_err(|error| format!("the tracker could not start: {error}"))?;
     // There is at least one.
     let port = addresses[0].port();
-    let opened = match udp {
-        true => addresses.iter().map(UdpSocket::bind).collect(),
-        false => Ok(Vec::new()),
-    };
-    let (udp, udp_refused) = match opened {
-        Ok(sockets) => (sockets, None),
-        Err(error) => (Vec::new(), Some(explain_udp(port, &error))),
+    let bind = listened_on(bind, &tcp[0], port);
+    let udp = match each.map(|each| open_udp(&addresses, each(&bind), port)) {
+        None => Udp::Off,
+        Some(Ok(udp)) => udp,
+        Some(Err(error)) => Udp::Refused(explain_udp(port, &error)),
     };
     Ok(Sockets {
-        bind: listened_on(bind, &tcp[0], port),
         tcp,
         udp,
-        udp_refused,
         port,
+        bind,
     })
+}
+
+fn open_udp(of_tcp: &[SocketAddr], each: Option<Vec<SocketAddr>>, port: u16) -> io::Result<Udp> {
+    let Some(each) = each else {
+        let sockets: io::Result<_> = of_tcp.iter().map(UdpSocket::bind).collect();
+        return sockets.map(Udp::AsTcp);
+    };
+    let mut sockets = Vec::new();
+    for mut at in each {
+        at.set_port(port);
+        match UdpSocket::bind(at) {
+            Ok(socket) => sockets.push(socket),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+            // Gone again, or not quite there yet: it will be tried again.
+            Err(_) => {}
+        }
+    }
+    if cfg!(windows) {
+        // Its list may lack some, and there, unlike elsewhere, a wildcard may be beside them.
+        sockets.extend(of_tcp.iter().filter_map(|at| UdpSocket::bind(at).ok()));
+    }
+    Ok(Udp::Each(sockets))
 }
 
 /// The addresses that are listened on, if these were asked for and `first` is the first of the

@@ -7,9 +7,21 @@ fn ips(text: &str) -> Vec<IpAddr> {
     ips.map(|ip| ip.parse().unwrap()).collect()
 }
 
+/// UDP where TCP is.
+const AS_TCP: Option<Each<'_>> = Some(&|_| None);
+
+impl Sockets {
+    fn udp(&self) -> &[UdpSocket] {
+        match &self.udp {
+            Udp::AsTcp(sockets) | Udp::Each(sockets) => sockets,
+            Udp::Off | Udp::Refused(_) => &[],
+        }
+    }
+}
+
 /// Those that listen, TCP and UDP, on a free port of these addresses.
 fn opened(addresses: &str) -> Sockets {
-    open(&ips(addresses), 0, true).unwrap_or_else(|error| panic!("{addresses}: {error}"))
+    open(&ips(addresses), 0, AS_TCP).unwrap_or_else(|error| panic!("{addresses}: {error}"))
 }
 
 fn has_ipv6() -> bool {
@@ -28,9 +40,9 @@ fn every_address_of_both_families_on_one_free_port() {
     let sockets = opened("");
     let port = sockets.port;
     assert_ne!(port, 0);
-    assert_eq!((sockets.bind, sockets.udp_refused), (vec![], None));
-    assert_eq!(sockets.tcp.len(), sockets.udp.len());
-    for (tcp, udp) in sockets.tcp.iter().zip(&sockets.udp) {
+    assert_eq!(sockets.bind, ips(""));
+    assert_eq!(sockets.tcp.len(), sockets.udp().len());
+    for (tcp, udp) in sockets.tcp.iter().zip(sockets.udp()) {
         assert_eq!(tcp.local_addr().unwrap().port(), port);
         assert_eq!(udp.local_addr().unwrap(), tcp.local_addr().unwrap());
     }
@@ -46,8 +58,8 @@ fn a_free_port_of_the_loopback() {
     assert_ne!(sockets.port, 0);
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, sockets.port));
     assert_eq!(sockets.tcp[0].local_addr().unwrap(), at);
-    assert_eq!(sockets.udp[0].local_addr().unwrap(), at);
-    assert_eq!((sockets.tcp.len(), sockets.udp.len()), (1, 1));
+    assert_eq!(sockets.udp()[0].local_addr().unwrap(), at);
+    assert_eq!((sockets.tcp.len(), sockets.udp().len()), (1, 1));
 }
 
 // Of 127.0.0.0/8 other systems have 127.0.0.1 alone.
@@ -66,7 +78,7 @@ fn given_addresses_share_one_free_port() {
         .map(|l| l.local_addr().unwrap())
         .collect();
     let udp: Vec<_> = sockets
-        .udp
+        .udp()
         .iter()
         .map(|s| s.local_addr().unwrap())
         .collect();
@@ -105,7 +117,7 @@ fn a_taken_port_is_named_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let port = address.port();
-    let error = open(&[address.ip()], port, true).unwrap_err();
+    let error = open(&[address.ip()], port, AS_TCP).unwrap_err();
     assert!(
         error.starts_with(&format!("port {port} is in use")),
         "{error}"
@@ -116,7 +128,7 @@ fn a_taken_port_is_named_with_what_to_do() {
 fn a_port_taken_on_ipv4_alone_is_taken() {
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error = open(&[], port, true).unwrap_err();
+    let error = open(&[], port, AS_TCP).unwrap_err();
     assert!(
         error.starts_with(&format!("port {port} is in use")),
         "{error}"
@@ -129,17 +141,19 @@ fn where_udp_is_taken_tcp_is_opened_and_why_is_said() {
     for _ in 0..TRIES {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let Ok(sockets) = open(&ips("127.0.0.1"), port, true) else {
+        let Ok(sockets) = open(&ips("127.0.0.1"), port, AS_TCP) else {
             continue;
         };
-        assert_eq!((sockets.tcp.len(), sockets.udp.len()), (1, 0));
-        let why = sockets.udp_refused.expect("a reason");
+        assert_eq!(sockets.tcp.len(), 1);
+        let Udp::Refused(why) = sockets.udp else {
+            panic!("{:?}", sockets.udp);
+        };
         assert!(
             why.starts_with(&format!("UDP port {port} is in use")),
             "{why}"
         );
-        let without = open(&ips("127.0.0.2"), port, false).unwrap();
-        assert!(without.udp.is_empty() && without.udp_refused.is_none());
+        let without = open(&ips("127.0.0.2"), port, None).unwrap();
+        assert!(matches!(without.udp, Udp::Off));
         return;
     }
     panic!("no port is free for TCP alone");

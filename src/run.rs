@@ -8,7 +8,7 @@ use crate::gate::trusted::Trusted;
 use crate::http::seldom::Seldom;
 use crate::http::untrusted_proxies::UntrustedProxies;
 use crate::http::{self, page};
-use crate::listen;
+use crate::listen::{self, Udp};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses::OwnAddresses;
@@ -23,6 +23,7 @@ use crate::torrent_list::TorrentList;
 use crate::tracker::{Settings, Tracker};
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
+use crate::udp::sockets::Sockets;
 use crate::ulimits;
 use std::io;
 use std::net::IpAddr;
@@ -35,16 +36,27 @@ use std::time::Instant;
 pub fn start(options: &Options) -> Result<(), String> {
     let log = Log::new(options.verbosity, io::stdout())
         .map_err(|error| format!("the system allows no threads: {error}"))?;
-    let sockets = listen::open(&options.bind, options.port, options.udp)?;
-    let mut limits = Limits::for_descriptors(ulimits::descriptors());
-    let wanted = Plan {
-        upstreams: limits.upstreams,
-        udp: threads::for_udp(),
-    };
-    let plan = threads::plan(wanted, sockets.tcp.len(), sockets.udp.len())?;
-    limits.upstreams = plan.upstreams;
-
+    let descriptors = ulimits::descriptors();
     let own_addresses = Arc::new(OwnAddresses::look());
+    let most_udp = udp::sockets::most(descriptors);
+    // Where threads are few, one for all UDP is better than none at all.
+    let opened = open(options, &own_addresses, most_udp, descriptors);
+    let (sockets, limits, plan) =
+        opened.or_else(|_| open(options, &own_addresses, 0, descriptors))?;
+    let place = Arc::new(Place {
+        bind: sockets.bind,
+        port: sockets.port,
+        has_udp: matches!(sockets.udp, Udp::AsTcp(_) | Udp::Each(_)),
+        has_each_udp: matches!(sockets.udp, Udp::Each(_)),
+    });
+    let udp = match sockets.udp {
+        Udp::Off => Vec::new(),
+        Udp::Refused(why) => {
+            log.line(About::Always, format_args!("{why}"));
+            Vec::new()
+        }
+        Udp::AsTcp(sockets) | Udp::Each(sockets) => sockets,
+    };
     let settings = settings(options, &log);
     let life = settings.life();
     let service = Arc::new(Service {
@@ -54,17 +66,14 @@ pub fn start(options: &Options) -> Result<(), String> {
         counters: Counters::new(),
         log: log.clone(),
     });
-    let has_udp = !sockets.udp.is_empty();
-    if let Some(why) = &sockets.udp_refused {
-        log.line(About::Always, format_args!("{why}"));
-    }
-    let public = Arc::new(PublicAddress::new(Vec::new(), sockets.port, has_udp));
+    let public = Arc::new(PublicAddress::new(Vec::new(), place.port, place.has_udp));
     let counters = Arc::clone(&service.counters);
     let server = udp::server::Server {
         service: Arc::clone(&service),
         ids: ConnectionIds::new(life),
     };
-    udp::server::open(sockets.udp, plan.udp, &server).map_err(cannot_start)?;
+    let own = Arc::clone(&own_addresses);
+    let udp = Sockets::open(udp, most_udp, plan.udp_helpers, own, server).map_err(cannot_start)?;
     let server = http::server::Server {
         service,
         untrusted_proxies: UntrustedProxies::default(),
@@ -72,33 +81,72 @@ pub fn start(options: &Options) -> Result<(), String> {
         page: page::Settings {
             is_public: options.public_page,
             has_list: options.list,
-            has_udp,
-            bind: sockets.bind.clone(),
+            has_udp: place.has_udp,
+            bind: place.bind.clone(),
         },
         own_addresses: Arc::clone(&own_addresses),
         public_address: Arc::clone(&public),
         list: TorrentList::default(),
     };
     let wish = Wish {
-        port: sockets.port,
-        udp: has_udp,
+        port: place.port,
+        udp: place.has_udp,
     };
-    let mapper = map_port(options, wish, &sockets.bind, &public, &log);
+    let mapper = map_port(options, wish, &place.bind, &public, &log);
+    let reached_by = own_addresses.reached_by(&place.bind);
+    follow(own_addresses, Arc::clone(&place), udp, log.clone()).map_err(cannot_start)?;
     // The gate comes last, since it takes all the threads that it can get.
     let trusted = Trusted(options.trust_proxy.clone());
     let server = Arc::new(server);
     serve::open(sockets.tcp, server, counters, limits, trusted, log.clone())
         .map_err(cannot_start)?;
-    let place = Place {
-        addresses: &own_addresses.reached_by(&sockets.bind),
-        bind: &sockets.bind,
-        port: sockets.port,
-        has_udp,
-    };
-    start_lines::write(&log, options, &place);
+    start_lines::write(&log, options, &place, &reached_by);
     // What it has to say comes behind these lines.
     mapper.inspect(Thread::unpark);
     Ok(())
+}
+
+/// Opens the public sockets, with at most so many for UDP if each address is to have one, and plans
+/// the threads.
+fn open(
+    options: &Options,
+    own_addresses: &OwnAddresses,
+    most_udp: usize,
+    descriptors: Option<usize>,
+) -> Result<(listen::Sockets, Limits, Plan), String> {
+    let each = |bind: &[IpAddr]| {
+        let each = own_addresses.to_listen_on(bind);
+        each.filter(|each| each.len() <= most_udp)
+    };
+    let sockets = listen::open(&options.bind, options.port, options.udp.then_some(&each))?;
+    let mut limits = Limits::for_descriptors(descriptors);
+    let wanted = Plan {
+        upstreams: limits.upstreams,
+        udp_helpers: threads::udp_helpers(),
+    };
+    let plan = threads::plan(wanted, sockets.tcp.len(), sockets.udp.count())?;
+    limits.upstreams = plan.upstreams;
+    Ok((sockets, limits, plan))
+}
+
+/// Goes with this machine's addresses: says by which new ones it is reached, and has UDP sockets at
+/// those that there are.
+fn follow(own: Arc<OwnAddresses>, place: Arc<Place>, mut udp: Sockets, log: Log) -> io::Result<()> {
+    let mut said = own.reached_by(&place.bind);
+    let addresses = Arc::clone(&own);
+    own.watch(Box::new(move || {
+        let reached_by = addresses.reached_by(&place.bind);
+        if reached_by != said {
+            start_lines::write_changed(&log, &place, &said, &reached_by);
+            said = reached_by;
+        }
+        if let Some(mut each) = addresses.to_listen_on(&place.bind) {
+            if place.has_each_udp {
+                each.iter_mut().for_each(|at| at.set_port(place.port));
+                udp.follow(&each);
+            }
+        }
+    }))
 }
 
 /// Gets a thread ready that has the router forward the port, if that is wanted.

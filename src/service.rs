@@ -117,10 +117,11 @@ impl Service {
         done.ok()
     }
 
-    /// A request that arrived at `since` is done with.
-    pub fn took(&self, transport: &Transport, since: Duration) {
-        let time = self.now().saturating_sub(since);
-        transport.durations.add(time);
+    /// A request that arrived at `since` is done with. Returns the time.
+    pub fn took(&self, transport: &Transport, since: Duration) -> Duration {
+        let now = self.now();
+        transport.durations.add(now.saturating_sub(since));
+        now
     }
 }
 

@@ -4,34 +4,56 @@
 
 use crate::log::{About, Log};
 use crate::options::Options;
+use crate::own_addresses::has_wildcard;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Where the tracker is reached.
-pub struct Place<'a> {
+/// Where the tracker listens.
+pub struct Place {
     /// The addresses that are listened on; none means all.
-    pub bind: &'a [IpAddr],
-    /// Those of them that others can use, the likeliest first.
-    pub addresses: &'a [IpAddr],
+    pub bind: Vec<IpAddr>,
     /// Of TCP and UDP.
     pub port: u16,
     /// Whether UDP is answered too.
     pub has_udp: bool,
+    /// Whether each of this machine's addresses has a UDP socket of its own.
+    pub has_each_udp: bool,
 }
 
-/// Writes the lines.
-pub fn write(log: &Log, options: &Options, place: &Place<'_>) {
-    for (about, line) in lines(options, place) {
+/// Writes the lines of a tracker that others reach by `addresses`, the likeliest first.
+pub fn write(log: &Log, options: &Options, place: &Place, addresses: &[IpAddr]) {
+    for (about, line) in lines(options, place, addresses) {
         log.line(about, format_args!("{line}"));
     }
 }
 
-fn lines(options: &Options, place: &Place<'_>) -> Vec<(About, String)> {
+/// Writes by which addresses others reach it that did not so `before`.
+pub fn write_changed(log: &Log, place: &Place, before: &[IpAddr], now: &[IpAddr]) {
+    let new: Vec<_> = now.iter().filter(|ip| !before.contains(ip)).collect();
+    if !new.is_empty() {
+        let text = "this machine has other addresses now; new announce URLs:";
+        log.line(About::Start, format_args!("{text}"));
+    }
+    for url in new.into_iter().flat_map(|ip| urls(place, *ip)) {
+        log.line(About::Always, format_args!("  {url}"));
+    }
+}
+
+/// The announce URLs by an address.
+fn urls(place: &Place, ip: IpAddr) -> impl Iterator<Item = String> {
+    let address = SocketAddr::new(ip, place.port);
+    let schemes = ["http", "udp"]
+        .into_iter()
+        .take(1 + usize::from(place.has_udp));
+    schemes.map(move |scheme| format!("{scheme}://{address}/announce"))
+}
+
+fn lines(options: &Options, place: &Place, addresses: &[IpAddr]) -> Vec<(About, String)> {
     let mut lines = Vec::new();
     let mut say = |about, text: fmt::Arguments<'_>| lines.push((about, text.to_string()));
-    let &Place { bind, port, .. } = place;
-    let is_any = bind.is_empty() || bind.iter().any(IpAddr::is_unspecified);
-    let mut addresses = place.addresses.to_vec();
+    let Place { bind, port, .. } = place;
+    let is_any = has_wildcard(bind);
+    let mut addresses = addresses.to_vec();
     say(
         About::Start,
         format_args!(
@@ -51,25 +73,22 @@ fn lines(options: &Options, place: &Place<'_>) -> Vec<(About, String)> {
         };
         say(About::Start, format_args!("{text}"));
     }
-    for ip in &addresses {
-        let address = SocketAddr::new(*ip, port);
-        say(About::Always, format_args!("  http://{address}/announce"));
-        if place.has_udp {
-            say(About::Always, format_args!("  udp://{address}/announce"));
-        }
+    for url in addresses.iter().flat_map(|ip| urls(place, *ip)) {
+        say(About::Always, format_args!("  {url}"));
     }
     let has_ipv4 = |addresses: &[IpAddr]| addresses.iter().any(IpAddr::is_ipv4);
     if has_ipv4(bind) && !has_ipv4(&options.bind) {
         let text = "(on this system -b :: takes IPv4 too; for IPv6 alone, -b each IPv6 address)";
         say(About::Start, format_args!("{text}"));
     }
-    if place.has_udp && is_any {
-        for line in which_work_for_udp(&addresses) {
-            say(About::Start, format_args!("{line}"));
-        }
+    if place.has_udp && is_any && !place.has_each_udp && has_several(&addresses) {
+        let text = "(over UDP, one socket for all addresses answers here, from the one that the \
+            system prefers; a client that asked another drops that: with -b ADDRESS for each that \
+            clients use, all work)";
+        say(About::Start, format_args!("{text}"));
     }
     let host = match addresses.first() {
-        Some(first) if !is_any => SocketAddr::new(*first, port).to_string(),
+        Some(first) if !is_any => SocketAddr::new(*first, *port).to_string(),
         _ => format!("localhost:{port}"),
     };
     say(
@@ -80,24 +99,10 @@ fn lines(options: &Options, place: &Place<'_>) -> Vec<(About, String)> {
     lines
 }
 
-/// A socket for all addresses answers from the one that the system prefers on the way to the
-/// client, which drops an answer from another than it asked. So with several addresses of a
-/// family, some may not work for some clients.
-fn which_work_for_udp(addresses: &[IpAddr]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for is_ipv6 in [false, true] {
-        let mut of_family = addresses.iter().filter(|ip| ip.is_ipv6() == is_ipv6);
-        let (Some(first), Some(_)) = (of_family.next(), of_family.next()) else {
-            continue;
-        };
-        let family = if is_ipv6 { "IPv6" } else { "IPv4" };
-        lines.push(format!(
-            "(several {family} addresses: over UDP, {first} works for clients on the internet, \
-             the others for clients in their own network; with -b ADDRESS for each, all work for \
-             all)"
-        ));
-    }
-    lines
+/// Whether there are two of a family.
+fn has_several(addresses: &[IpAddr]) -> bool {
+    let ipv6 = addresses.iter().filter(|ip| ip.is_ipv6()).count();
+    ipv6 > 1 || addresses.len() - ipv6 > 1
 }
 
 #[cfg(test)]

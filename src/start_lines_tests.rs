@@ -3,29 +3,34 @@
 use super::*;
 use crate::options::{self, Command};
 
-/// The lines for a tracker that was started with these arguments, listens on `bind` and is reached
-/// by `addresses`.
-fn written(arguments: &str, bind: &str, addresses: &str) -> String {
+fn ips(text: &str) -> Vec<IpAddr> {
+    let ips = text.split_whitespace();
+    ips.map(|ip| ip.parse().unwrap()).collect()
+}
+
+fn place(bind: &str, has_udp: bool, has_each_udp: bool) -> Place {
+    Place {
+        bind: ips(bind),
+        port: 9000,
+        has_udp,
+        has_each_udp,
+    }
+}
+
+/// The lines for a tracker that was started with these arguments, listens there and is reached by
+/// `addresses`.
+fn written_at(place: &Place, arguments: &str, addresses: &str) -> String {
     let arguments = arguments.split_whitespace().map(str::to_owned);
     let Ok(Command::Run(options)) = options::parse(arguments) else {
         panic!("not to be run");
     };
-    let ips = |text: &str| -> Vec<IpAddr> {
-        text.split_whitespace()
-            .map(|ip| ip.parse().unwrap())
-            .collect()
-    };
-    let place = Place {
-        bind: &ips(bind),
-        addresses: &ips(addresses),
-        port: 9000,
-        has_udp: options.udp,
-    };
-    let lines: Vec<_> = lines(&options, &place)
-        .into_iter()
-        .map(|(_, line)| line)
-        .collect();
-    lines.join("\n")
+    let lines = lines(&options, place, &ips(addresses)).into_iter();
+    lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+}
+
+fn written(arguments: &str, bind: &str, addresses: &str) -> String {
+    let has_udp = !arguments.contains("--no-udp");
+    written_at(&place(bind, has_udp, has_udp), arguments, addresses)
 }
 
 #[test]
@@ -100,4 +105,21 @@ fn the_page_is_where_it_can_be_seen() {
     assert!(written("", "", "10.0.0.1").contains("Open http://localhost:9000/ "));
     let text = written("-b 10.0.0.1", "10.0.0.1", "10.0.0.1");
     assert!(text.contains("Open http://10.0.0.1:9000/ "), "{text}");
+}
+
+#[test]
+fn one_udp_socket_for_several_addresses_is_told() {
+    let told = "one socket for all addresses";
+    for (has_udp, has_each_udp, bind, addresses, expected) in [
+        (true, false, "", "10.0.0.1 10.0.0.2", true),
+        (true, false, "::", "fd00::1 fd00::2", true),
+        (true, false, "", "10.0.0.1 fd00::2", false),
+        (true, true, "", "10.0.0.1 10.0.0.2", false),
+        (false, false, "", "10.0.0.1 10.0.0.2", false),
+        (true, false, "10.0.0.1 10.0.0.2", "10.0.0.1 10.0.0.2", false),
+    ] {
+        let place = place(bind, has_udp, has_each_udp);
+        let text = written_at(&place, "", addresses);
+        assert_eq!(text.contains(told), expected, "{text}");
+    }
 }

@@ -16,6 +16,8 @@ use std::thread::{self, JoinHandle};
 const OF_TINY_HTTP: usize = 6;
 /// The evictor.
 const OF_THE_GATE: usize = 1;
+/// The one that follows this machine's addresses.
+const OF_ADDRESSES: usize = 1;
 
 /// For connections, at least. A few, since those that were counted are missed for a moment after
 /// they have ended.
@@ -40,35 +42,37 @@ pub fn start(
 pub struct Plan {
     /// Connections to tiny_http, each of which costs a thread.
     pub upstreams: usize,
-    /// For each UDP socket.
-    pub udp: usize,
+    /// Besides the one that each UDP socket has.
+    pub udp_helpers: usize,
 }
 
-/// Plans the threads: as many upstreams and threads for each UDP socket as in `wanted`, or fewer,
-/// beside so many listeners and UDP sockets. The error is one line for a person.
+/// Plans the threads: as many as in `wanted`, or fewer, beside those of so many listeners and UDP
+/// sockets. The error is one line for a person.
 pub fn plan(wanted: Plan, listeners: usize, sockets: usize) -> Result<Plan, String> {
-    let Plan { upstreams, udp } = wanted;
-    match self::upstreams(upstreams, listeners, sockets * udp) {
+    let Plan {
+        upstreams,
+        udp_helpers,
+    } = wanted;
+    match self::upstreams(upstreams, listeners, sockets + udp_helpers) {
         Ok(all) if all == upstreams => Ok(wanted),
-        // One for each socket is enough, and HTTP needs them more.
+        // HTTP needs them more.
         _ => Ok(Plan {
             upstreams: self::upstreams(upstreams, listeners, sockets)?,
-            udp: 1,
+            udp_helpers: 0,
         }),
     }
 }
 
-/// Threads that suit a UDP socket: one more than there are processors, which on two of them
-/// answers a tenth more packets than as many, since one is ready while another waits for the state.
-pub fn for_udp() -> usize {
+/// Threads that may help those of busy UDP sockets.
+pub fn udp_helpers() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    (processors + 1).min(8)
+    processors.min(7)
 }
 
 /// How many upstreams are to be had beside so many listeners and threads for UDP: `wanted`, or
 /// fewer.
 fn upstreams(wanted: usize, listeners: usize, udp: usize) -> Result<usize, String> {
-    let fixed = OF_TINY_HTTP + OF_THE_GATE + listeners + udp;
+    let fixed = OF_TINY_HTTP + OF_THE_GATE + OF_ADDRESSES + listeners + udp;
     // With as many, there is a second one for each upstream, to use it; how many more there are
     // shows when they are asked for.
     let enough = fixed + 2 * wanted;

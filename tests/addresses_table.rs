@@ -6,7 +6,7 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::process::Command;
 
 use crate::support::http::{self, PATIENCE};
@@ -232,7 +232,7 @@ impl Lab {
         let at = ask_at(&self.net, who, self.tracker.port());
         if over_udp {
             let client = self.over_udp.entry(who.to_owned());
-            let client = client.or_insert_with(|| machine.inside(|| connect_over_udp(at)));
+            let client = client.or_insert_with(|| machine.inside(|| Client::reach(at)));
             let client = client.as_ref()?;
             let answer = client.ask_within(&client.announce_packet(hash, port, 5, 0), PATIENCE)?;
             assert_eq!(answer[3], 1, "{}", answer.escape_ascii());
@@ -244,19 +244,6 @@ impl Lab {
         let peers = [announced.peers, announced.peers6].into_iter().flatten();
         Some(peers.flatten().map(|peer| peer.address).collect())
     }
-}
-
-/// A client that knows its connection id, if the tracker answers from where it was asked: a
-/// connected socket hears nothing else.
-fn connect_over_udp(at: SocketAddr) -> Option<Client> {
-    let any: IpAddr = match at {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let mut client = Client::between(any, at);
-    let answer = client.ask_within(&Client::connect_packet(), PATIENCE)?;
-    client.id = answer[8..].try_into().expect("an id of 8 bytes");
-    Some(client)
 }
 
 fn compact(bytes: &[u8], is_ipv6: bool) -> Vec<SocketAddr> {
@@ -340,7 +327,6 @@ fn the_internet_gets_to_everybody_by_the_public_address() {
 }
 
 #[test]
-#[ignore = "issue 14"]
 fn each_address_answers_over_udp_and_from_itself() {
     let Some(net) = Internet::new() else { return };
     let tracker = Launch::new().prefix(&net.home.prefix());
@@ -352,8 +338,13 @@ fn each_address_answers_over_udp_and_from_itself() {
                 continue;
             }
             for address in net.home.addresses(family) {
+                // Nobody has told the router of docker's network.
+                let is_docker = address == IpAddr::from([172, 17, 0, 1]);
+                if is_docker && std::ptr::eq(asker, &net.lan) {
+                    continue;
+                }
                 let at = SocketAddr::new(address, tracker.port());
-                if asker.inside(|| connect_over_udp(at)).is_none() {
+                if asker.inside(|| Client::reach(at)).is_none() {
                     silent.push(format!("{at} for {:?}", asker.addresses(family).next()));
                 }
             }

@@ -329,37 +329,6 @@ fn without_any_network_it_starts_and_says_so() {
     assert!(tracker.is_running());
 }
 
-/// Over UDP a client drops an answer from another address than it asked, so with several of a
-/// family a newcomer needs to know which to take.
-#[test]
-fn with_several_addresses_the_start_says_which_is_safe_for_udp() {
-    if !netns_possible() || tool("unshare").is_none() {
-        return;
-    }
-    let two_networks = "ip link set lo up && ip link add d0 type veth peer d1 && \
-        ip link set d0 up && ip link set d1 up && \
-        ip addr add 10.1.0.1/16 dev d0 && ip addr add 192.168.5.1/24 dev d0 && exec \"$@\"";
-    let machine = ["unshare", "-n", "sh", "-c", two_networks, "sh"];
-    let says_so = |args: &[&str]| {
-        let tracker = Launch::new().prefix(&machine).start(args);
-        let lines = start_lines(&tracker);
-        assert!(lines.concat().contains("10.1.0.1"), "{lines:?}");
-        lines
-            .iter()
-            .any(|line| line.contains("several IPv4 addresses"))
-    };
-    assert!(says_so(&["-p", "0"]));
-    assert!(!says_so(&["-p", "0", "--no-udp"]));
-    assert!(!says_so(&[
-        "-p",
-        "0",
-        "-b",
-        "10.1.0.1",
-        "-b",
-        "192.168.5.1"
-    ]));
-}
-
 /// Not even the loopback is up: there is nobody to answer, but it starts and goes on.
 #[test]
 fn without_a_loopback_it_starts_and_says_so() {

@@ -53,3 +53,5 @@ mod torrents;
 mod transfer;
 /// Announces and scrapes over UDP.
 mod udp;
+/// UDP at each of the machine's addresses.
+mod udp_addresses;

@@ -7,8 +7,12 @@
 use super::own_address::OwnAddress;
 use super::proc_net;
 use crate::address::{self, Scope};
+use crate::threads;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
 
 /// Destinations: somewhere on the internet, and the private networks, which a machine without
 /// a way to the internet or with a VPN reaches by other addresses. Documentation addresses stand
@@ -24,6 +28,9 @@ const DESTINATIONS: [IpAddr; 8] = [
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0xffff)),
 ];
+
+/// How often it is looked whether the addresses have changed.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Longest text of `/proc/net` that is read. A router of the internet's core, with a million routes
 /// in it, is not what this is for.
@@ -72,6 +79,18 @@ impl OwnAddresses {
         }))
     }
 
+    /// Looks again every few seconds, in a thread, and calls `then` each time.
+    pub fn watch(self: Arc<Self>, mut then: Box<dyn FnMut() + Send>) -> io::Result<()> {
+        let work = move || {
+            loop {
+                thread::sleep(LOOK_EVERY);
+                self.refresh();
+                then();
+            }
+        };
+        threads::start("addresses", threads::DEFAULT_STACK, Box::new(work)).map(drop)
+    }
+
     /// Looks again. Returns whether anything has changed.
     pub fn refresh(&self) -> bool {
         let now = Found::now();
@@ -85,7 +104,7 @@ impl OwnAddresses {
     /// By which addresses others reach a tracker that listens on `bind`, or on all if that is
     /// empty: the likeliest first, IPv4 before IPv6. Empty without a network.
     pub fn reached_by(&self, bind: &[IpAddr]) -> Vec<IpAddr> {
-        if !bind.is_empty() && !bind.iter().any(IpAddr::is_unspecified) {
+        if !has_wildcard(bind) {
             return bind.to_vec();
         }
         let mut addresses = self.read().likeliest_first();
@@ -94,12 +113,23 @@ impl OwnAddresses {
     }
 
     /// Where to have a socket, so that every address of this machine has one, if `bind` (all if
-    /// that is empty) is to be listened on; the port is 0. `None` where they cannot be listed.
+    /// that is empty) is to be listened on; the ports are 0. `None` where they cannot be listed, or
+    /// are those of `bind` itself.
     pub fn to_listen_on(&self, bind: &[IpAddr]) -> Option<Vec<SocketAddr>> {
+        if !has_wildcard(bind) {
+            return None;
+        }
         let found = self.read();
         let listed = found.listed.as_ref()?.iter();
         let wanted = listed.filter(|own| is_wanted(bind, own.ip) && own.can_be_asked());
-        Some(wanted.map(OwnAddress::socket).collect())
+        let mut at: Vec<_> = wanted.map(OwnAddress::socket).collect();
+        // All of 127.0.0.0/8 is this machine's, without being in the list.
+        for ip in bind.iter().filter(|ip| !ip.is_unspecified()) {
+            if !at.iter().any(|address| address.ip() == *ip) {
+                at.push(SocketAddr::new(*ip, 0));
+            }
+        }
+        Some(at)
     }
 
     /// The likeliest address of the family by which somebody has reached this machine; a loopback
@@ -132,6 +162,11 @@ impl OwnAddresses {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Found> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether to listen on `bind` is to listen on addresses that are not in there.
+pub fn has_wildcard(bind: &[IpAddr]) -> bool {
+    bind.is_empty() || bind.iter().any(IpAddr::is_unspecified)
 }
 
 /// Whether a tracker that is to listen on `bind` listens at this address.

@@ -10,6 +10,6 @@ mod own_address;
 
 mod proc_net;
 
-pub use known::{OwnAddresses, Whereabouts, route_table, towards};
+pub use known::{OwnAddresses, Whereabouts, has_wildcard, route_table, towards};
 pub use own_address::OwnAddress;
 pub use proc_net::Route;

@@ -18,11 +18,11 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The answer to a packet from `from` at a socket bound to 198.51.100.1.
+/// The answer to a packet from `from` at a socket of 198.51.100.1.
 fn ask(server: &Server, from: &str, packet: &[u8]) -> Option<Vec<u8>> {
     let mut buffers = Buffers::default();
-    let bound = Some(ip("198.51.100.1"));
-    let is_answered = server.answer(packet, ip(from), bound, NOW, &mut buffers);
+    let local = ip("198.51.100.1");
+    let is_answered = server.answer(packet, ip(from), local, NOW, &mut buffers);
     is_answered.then_some(buffers.answer)
 }
 
@@ -117,8 +117,8 @@ fn an_id_lives_as_long_as_a_peer() {
         let mut buffers = Buffers::default();
         let packet = announce(id, 1, 5);
         let from = ip("203.0.113.1");
-        let bound = Some(ip("198.51.100.1"));
-        assert!(server.answer(&packet, from, bound, NOW + age, &mut buffers));
+        let local = ip("198.51.100.1");
+        assert!(server.answer(&packet, from, local, NOW + age, &mut buffers));
         assert_eq!(buffers.answer[3] == 1, is_good, "{age:?}");
     }
 }

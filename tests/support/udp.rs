@@ -1,7 +1,7 @@
 //! A client of BEP 15 that sends exactly the packets that it is given, and the packets of ordinary
 //! announces. What is in the answers is for the tests to look at.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::http::PATIENCE;
@@ -35,6 +35,19 @@ impl Client {
         socket.connect(to).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Client { socket, id: [0; 8] }
+    }
+
+    /// A client that knows its connection id, if the tracker answers from where it was asked: a
+    /// connected socket hears nothing else.
+    pub fn reach(at: SocketAddr) -> Option<Client> {
+        let any: IpAddr = match at {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let mut client = Client::between(any, at);
+        let answer = client.ask_within(&Client::connect_packet(), PATIENCE)?;
+        client.id = answer[8..].try_into().expect("an id of 8 bytes");
+        Some(client)
     }
 
     pub fn ask(&self, packet: &[u8]) -> Vec<u8> {

@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8]) {
     let mut now = Duration::from_secs(1200);
     while !choices.is_empty() {
         now += Duration::from_secs(choices.byte().into());
-        let (from, bound) = choices.one_of(&[
+        let (from, local) = choices.one_of(&[
             ("203.0.113.1", "198.51.100.1"),
             ("::ffff:203.0.113.2", "198.51.100.1"),
             ("2001:db8::2", "2001:db8::1"),
@@ -56,7 +56,7 @@ pub fn check(bytes: &[u8]) {
             packet: &packet,
             stored: server.service.tracker.totals(),
         };
-        let is_answered = server.answer(&packet, ip(from), Some(ip(bound)), now, &mut buffers);
+        let is_answered = server.answer(&packet, ip(from), ip(local), now, &mut buffers);
         exchange.check(is_answered.then_some(&buffers.answer[..]));
     }
 }
