@@ -3,13 +3,14 @@
 
 #![cfg(target_os = "linux")]
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::clients::{self, Swarm};
 use crate::support::http::{Connection, ORDINARY, PATIENCE};
 use crate::support::internet::{Internet, PUBLIC};
-use crate::support::netns::Machine;
+use crate::support::netns::{Family, Machine};
 use crate::support::tools::tool;
 use crate::support::tracker::{Launch, Tracker};
 use crate::support::udp::Client;
@@ -151,6 +152,49 @@ fn announce_from_the_lan(net: &Internet) {
         let answer = connection.get(&format!("/announce?{ORDINARY}&port=5003"));
         assert_eq!(answer.status, 200);
     });
+}
+
+/// The port at which aria2 listens where nobody else does.
+const ARIA2: u16 = 20000;
+
+/// A seeder at home announces to `its_url`; somebody on the internet, who knows the tracker by a
+/// URL that it printed for the internet, downloads from it.
+fn a_file_moves(seeder: fn(&Internet) -> &Machine, its_url: &str, scheme: &str) {
+    let Some(net) = Internet::new() else { return };
+    let Some(_router) = net.miniupnpd(true, true) else {
+        return;
+    };
+    if tool("aria2c").is_none() {
+        return;
+    }
+    // A long interval: the seeder does not ask again, so it cannot be the one who connects.
+    let tracker = start_with(&net, &["--map-port", "-p", "9000", "-v", "-i", "30"]);
+    urls_of(9000).iter().for_each(|url| tracker.expect_url(url));
+    let seeder = seeder(&net);
+    let IpAddr::V4(at) = seeder.address(Family::V4) else {
+        panic!("not of IPv4");
+    };
+    net.forward(ARIA2, at);
+    let mut swarm = Swarm::new();
+    swarm.seed(aria2(), Some(seeder), &[its_url]);
+    expect_line(&tracker, "first peer");
+    let url = format!("{scheme}://{PUBLIC}:9000/announce");
+    swarm.download(aria2(), Some(&net.internet4), &[&url]);
+    swarm.wait(&tracker);
+}
+
+fn aria2() -> clients::Client {
+    clients::Client::Aria2
+}
+
+#[test]
+fn a_file_moves_from_the_trackers_machine_to_the_internet() {
+    a_file_moves(|net| &net.home, "http://127.0.0.1:9000/announce", "http");
+}
+
+#[test]
+fn a_file_moves_from_the_lan_to_the_internet_over_udp() {
+    a_file_moves(|net| &net.lan, "http://192.168.77.2:9000/announce", "udp");
 }
 
 #[test]

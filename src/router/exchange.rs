@@ -25,7 +25,7 @@ pub fn over_tcp(to: SocketAddrV4, request: &str) -> Option<Answer> {
             .filter(|left| !left.is_zero())
     };
     let mut stream = TcpStream::connect_timeout(&to.into(), LONGEST_EXCHANGE).ok()?;
-    stream.set_write_timeout(left()).ok()?;
+    stream.set_write_timeout(Some(left()?)).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];

@@ -75,18 +75,18 @@ pub fn reserved_port(body: &str) -> Option<u16> {
 /// A mapping that the router has.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Entry {
-    /// The machine that gets what arrives.
-    pub client: Ipv4Addr,
+    /// The machine that gets what arrives; `None` if it is told by a name.
+    pub client: Option<Ipv4Addr>,
     /// The port of it.
     pub port: u16,
     /// How many seconds are left; `None` if it stays for ever.
     pub left: Option<u32>,
 }
 
-/// Reads a mapping.
+/// Reads a mapping. Some routers answer with empty elements where there is none.
 pub fn entry(body: &str) -> Option<Entry> {
     Some(Entry {
-        client: xml::text_of(body, "NewInternalClient")?.parse().ok()?,
+        client: xml::text_of(body, "NewInternalClient")?.parse().ok(),
         port: number(body, "NewInternalPort")?,
         left: number(body, "NewLeaseDuration").filter(|left| *left != 0),
     })

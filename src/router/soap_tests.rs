@@ -84,14 +84,17 @@ fn a_mapping_is_read() {
         )))
     };
     let expected = Entry {
-        client: Ipv4Addr::new(192, 168, 1, 5),
+        client: Some(Ipv4Addr::new(192, 168, 1, 5)),
         port: 9000,
         left: Some(3594),
     };
     assert_eq!(mapping("192.168.1.5", "9000", "3594"), Some(expected));
     let for_ever = mapping("192.168.1.5", "9000", "0").expect("a mapping");
     assert_eq!(for_ever.left, None);
-    assert_eq!(mapping("nas.lan", "9000", "0"), None);
+    // Somebody's, whoever that is.
+    let by_name = mapping("nas.lan", "9000", "0").expect("a mapping");
+    assert_eq!(by_name.client, None);
+    assert_eq!(mapping("", "9000", "0"), None);
     assert_eq!(mapping("192.168.1.5", "90000", "0"), None);
     assert_eq!(mapping("192.168.1.5", "+9000", "0"), None);
     assert_eq!(mapping("192.168.1.5", "", "0"), None);

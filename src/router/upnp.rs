@@ -176,7 +176,7 @@ impl Mapping<'_> {
             let entry = self.entry(port)?;
             // Some routers let everybody have everybody's ports, so it is not left to them.
             if let Some(other) = entry.filter(|entry| !self.is_mine(entry)) {
-                taken = Refusal::Taken(Some(other.client));
+                taken = Refusal::Taken(other.client);
             } else {
                 let was_there = entry.is_some();
                 let ends_soon = entry
@@ -209,7 +209,7 @@ impl Mapping<'_> {
     }
 
     fn is_mine(&self, entry: &soap::Entry) -> bool {
-        entry.client == self.local && entry.port == self.inside
+        entry.client == Some(self.local) && entry.port == self.inside
     }
 
     /// What the router does with this port of its own; `None` if nothing, or if it does not tell.
