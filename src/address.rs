@@ -27,8 +27,8 @@ pub fn parse(text: &str) -> Option<(IpAddr, Option<u16>)> {
     Some((canonical(both.ip()), Some(both.port())))
 }
 
-/// How far an address reaches (RFC 4007 calls it so).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How far an address reaches (RFC 4007 calls it so), the nearest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Scope {
     /// This machine: 127.0.0.0/8 and `::1`.
     Loopback,
@@ -68,6 +68,20 @@ pub fn is_link_local(ip: IpAddr) -> bool {
 pub struct AddressBlock(pub u64);
 
 impl AddressBlock {
+    /// The block of a canonical address, and the site that it belongs to if that may have many
+    /// blocks: a customer of IPv6 is often given a /56 or a /48. Nothing for the tracker's own
+    /// machine, as in [`of`](AddressBlock::of).
+    pub fn around(ip: IpAddr) -> [Option<AddressBlock>; 2] {
+        let block = AddressBlock::of(ip);
+        let site = match ip {
+            // Of global addresses the first 3 bits are not all zero, so neither an IPv4 address is
+            // met nor, with 16 bits less, a block.
+            IpAddr::V6(ip) if block.is_some() => Some((u128::from(ip) >> 80) as u64),
+            _ => None,
+        };
+        [block, site.map(AddressBlock)]
+    }
+
     /// The block of a canonical address. `None` for the tracker's own machine, which is not
     /// bounded: a proxy may live there, and whoever is on it has easier ways to do harm.
     pub fn of(ip: IpAddr) -> Option<AddressBlock> {
@@ -77,16 +91,6 @@ impl AddressBlock {
             // Of global addresses the first 3 bits are not all zero, so no IPv4 address is met.
             IpAddr::V6(ip) => Some(AddressBlock((u128::from(ip) >> 64) as u64)),
         }
-    }
-}
-
-/// Whether somebody at `asker` gets anywhere by using the address `ip`, both being canonical and
-/// seen from the tracker's machine.
-pub fn is_reachable_from(asker: Scope, ip: IpAddr) -> bool {
-    match Scope::of(ip) {
-        Scope::Loopback => asker == Scope::Loopback,
-        Scope::Lan => asker != Scope::Global,
-        Scope::Global => true,
     }
 }
 

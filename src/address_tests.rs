@@ -32,26 +32,18 @@ fn reach_of_every_kind_of_address() {
 }
 
 #[test]
-fn whom_an_address_leads_to() {
-    use Scope::*;
-    for (asker, address, leads) in [
-        (Loopback, "127.0.0.1", true),
-        (Lan, "127.0.0.1", false),
-        (Global, "::1", false),
-        (Loopback, "192.168.1.2", true),
-        (Lan, "192.168.1.2", true),
-        (Global, "192.168.1.2", false),
-        (Global, "fd00::1", false),
-        (Loopback, "8.8.8.8", true),
-        (Lan, "8.8.8.8", true),
-        (Global, "8.8.8.8", true),
-    ] {
-        assert_eq!(
-            is_reachable_from(asker, ip(address)),
-            leads,
-            "{asker:?} {address}"
-        );
-    }
+fn blocks_and_sites() {
+    let around = |text| AddressBlock::around(ip(text));
+    assert_eq!(around("127.0.0.1"), [None, None]);
+    assert_eq!(around("::1"), [None, None]);
+    let [block, site] = around("192.0.2.1");
+    assert!(block.is_some() && site.is_none());
+    let [block, site] = around("2001:db8:1:2::3");
+    assert_eq!(around("2001:db8:1:2:ffff::"), [block, site]);
+    let [other_block, same_site] = around("2001:db8:1:3::3");
+    assert!(other_block != block && same_site == site);
+    let [_, other_site] = around("2001:db8:2:2::3");
+    assert!(other_site != site && block != site);
 }
 
 #[test]

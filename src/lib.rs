@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+// For `swarms/model.rs`, which the fuzzing has too.
+#[cfg(test)]
+extern crate self as mayfly;
+
 pub mod run;
 
 pub mod options;

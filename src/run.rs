@@ -20,7 +20,7 @@ use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
 use crate::threads::{self, Plan};
 use crate::torrent_list::TorrentList;
-use crate::tracker::{Settings, Tracker};
+use crate::tracker::{Settings, Surroundings, Tracker};
 use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
 use crate::udp::sockets::Sockets;
@@ -59,14 +59,17 @@ pub fn start(options: &Options) -> Result<(), String> {
     };
     let settings = settings(options, &log);
     let life = settings.life();
+    let public = Arc::new(PublicAddress::new(Vec::new(), place.port, place.has_udp));
     let service = Arc::new(Service {
-        tracker: Tracker::new(settings),
+        tracker: Tracker::new(settings).within(Surroundings {
+            own_addresses: Arc::clone(&own_addresses),
+            public_address: Arc::clone(&public),
+        }),
         began: Instant::now(),
         scrape: options.scrape,
         counters: Counters::new(),
         log: log.clone(),
     });
-    let public = Arc::new(PublicAddress::new(Vec::new(), place.port, place.has_udp));
     let counters = Arc::clone(&service.counters);
     let server = udp::server::Server {
         service: Arc::clone(&service),

@@ -29,9 +29,8 @@ pub fn service(scrape: bool) -> (Service, Receiver<String>) {
             interval: Duration::from_secs(240),
             numwant: 200,
             bounds: crate::swarms::Bounds {
-                peers: 10_000_000,
-                per_block: 20_000,
                 per_block_in_swarm: 400,
+                ..Default::default()
             },
         }),
         began: Instant::now(),

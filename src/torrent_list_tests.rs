@@ -16,6 +16,7 @@ fn tracker() -> Tracker {
             peers: 1_000_000,
             per_block: 1_000_000,
             per_block_in_swarm: 1_000_000,
+            ..Bounds::default()
         },
     })
 }

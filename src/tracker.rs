@@ -4,19 +4,23 @@
 //! No wire format, no I/O and no clock: transports bring an [`Announce`] and the time, and take a
 //! [`Reply`] or a [`Refusal`].
 
-use crate::address::{self, Scope};
-use crate::announce::{Announce, Claim, EndedSwarm, Endpoint, Event, Host, InfoHash, Reply};
+use crate::announce::{Announce, EndedSwarm, Event, InfoHash, Reply};
 use crate::lock::lock;
 use crate::names::Names;
 use crate::refusal::Refusal;
 use crate::swarms::list::Row;
 use crate::swarms::{
-    Announced, Bounds, Counts, Entry, LimitReached, OneAddress, Selection, Swarms, Totals,
+    Announced, Bounds, Counts, Entry, Kind, LimitReached, OneAddress, Selection, Swarms, Totals,
 };
+use asker::Asker;
+pub use asker::Surroundings;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Where an asker is, and what it can reach from there.
+mod asker;
 
 /// How many of the dead one request sweeps away at most: more than a request can add, so that a
 /// backlog melts, and few enough that nobody waits.
@@ -61,6 +65,7 @@ pub struct Tracker {
     settings: Settings,
     swarms: Mutex<Swarms>,
     names: Names,
+    surroundings: Surroundings,
     /// When it was last looked for torrents with one address, and what was found.
     looked: Mutex<Option<(Duration, OneAddress)>>,
 }
@@ -71,12 +76,21 @@ impl Tracker {
         Tracker::with_names(settings, Names::system())
     }
 
+    /// The same, with what is known of the network that it is in.
+    pub fn within(self, surroundings: Surroundings) -> Tracker {
+        Tracker {
+            surroundings,
+            ..self
+        }
+    }
+
     /// A tracker that resolves DNS names in its own way.
     pub fn with_names(settings: Settings, names: Names) -> Tracker {
         Tracker {
             swarms: Mutex::new(new_swarms(&settings)),
             settings,
             names,
+            surroundings: Surroundings::default(),
             looked: Mutex::new(None),
         }
     }
@@ -106,7 +120,8 @@ impl Tracker {
         reply.external_ip = announce.source;
         reply.is_first_peer = false;
         reply.peers.clear();
-        let asker = self.believed_endpoints(announce, now);
+        let resolve = |name: &str| self.names.lookup(name, announce.source.is_ipv6(), now);
+        let asker = Asker::of(announce, &self.surroundings, resolve);
         let selection = self.selection(announce, &asker);
 
         let counts = {
@@ -127,12 +142,7 @@ impl Tracker {
             downloaded,
         } = counts;
         (reply.seeders, reply.leechers, reply.downloaded) = (seeders, leechers, downloaded);
-        let is_rewritten = show_loopback_peers_as_reached(announce, reply);
-        // The one at its entry was not picked; only these could have brought it in again.
-        if is_rewritten || asker.other.is_some() || asker.moved_from.is_some() {
-            leave_out_the_asker(announce, &asker, reply);
-            reply.peers.truncate(self.most_peers(announce));
-        }
+        leave_out_twins(&asker, reply);
         Ok(())
     }
 
@@ -191,74 +201,13 @@ impl Tracker {
         }
     }
 
-    /// The endpoints of an asker: where the announce came from, unless it is believed to live
-    /// elsewhere.
-    ///
-    /// Only loopback and private addresses are believed: on the internet, such a claim would let
-    /// anybody point a whole swarm at a stranger.
-    fn believed_endpoints(&self, announce: &Announce, now: Duration) -> Asker {
-        let source = Endpoint {
-            ip: announce.source,
-            port: announce.port,
-        };
-        let mut asker = Asker {
-            main: source,
-            moved_from: None,
-            other: None,
-        };
-        let believed_from = Scope::of(announce.source);
-        if believed_from == Scope::Global {
-            return asker;
-        }
-        let read = |claim: &Option<Claim>, names_too: bool| {
-            let claim = claim.as_ref()?;
-            let ip = match &claim.host {
-                Host::Address(ip) => *ip,
-                Host::Name(name) if names_too => {
-                    self.names.lookup(name, announce.source.is_ipv6(), now)?
-                }
-                Host::Name(_) => return None,
-            };
-            let is_possible = address::is_unicast(ip)
-                && (Scope::of(ip) != Scope::Loopback || believed_from == Scope::Loopback);
-            let port = claim.port.filter(|&port| port != 0);
-            is_possible.then(|| Endpoint {
-                ip,
-                port: port.unwrap_or(announce.port),
-            })
-        };
-        if let Some(claimed) = read(&announce.ip, true).filter(|claimed| *claimed != source) {
-            asker.main = claimed;
-            asker.moved_from = Some(source);
-        }
-        // BEP 7 has these for the family that the announce did not come by; of its own family
-        // the tracker has seen the address itself.
-        let other = match asker.main.ip {
-            IpAddr::V4(_) => &announce.ipv6,
-            IpAddr::V6(_) => &announce.ipv4,
-        };
-        asker.other =
-            read(other, false).filter(|other| other.ip.is_ipv6() != asker.main.ip.is_ipv6());
-        asker
-    }
-
-    /// Whom this asker may be shown: nobody by an address that leads it nowhere.
+    /// Whom this asker may be shown, and how many.
     fn selection(&self, announce: &Announce, asker: &Asker) -> Selection {
-        let scope = Scope::of(announce.source);
-        let is_remote = scope != Scope::Loopback;
-        let local = announce.local;
-        // The asker's other endpoint may be picked, and is left out at the end.
-        let spare = usize::from(asker.other.is_some());
-        let most = self.most_peers(announce);
         Selection {
-            is_ipv6: asker.main.ip.is_ipv6(),
-            only_leechers: announce.is_seeder,
-            loopback: !is_remote
-                || Scope::of(local) != Scope::Loopback && address::is_reachable_from(scope, local),
-            loopback_as_ipv6: is_remote.then_some(local.is_ipv6()),
-            lan: scope != Scope::Global,
-            most: if most == 0 { 0 } else { most + spare },
+            view: asker.view,
+            is_ipv6: announce.source.is_ipv6(),
             both_families: announce.wants_both_families,
+            most: self.most_peers(announce),
             with_peer_ids: announce.wants_peer_ids,
         }
     }
@@ -281,21 +230,12 @@ impl Tracker {
     }
 }
 
-/// Where an asker lives, as far as it is believed.
-struct Asker {
-    main: Endpoint,
-    /// Where it was seen, if `main` is where it says it lives.
-    moved_from: Option<Endpoint>,
-    /// Where it says it lives in the other address family.
-    other: Option<Endpoint>,
-}
-
 fn new_swarms(settings: &Settings) -> Swarms {
     let seed = RandomState::new().hash_one("which peers are picked");
     Swarms::new(settings.life(), settings.bounds, seed)
 }
 
-/// Stores or removes the asker. Returns where it was stored.
+/// Stores or removes the asker. Returns where it asks, if it is to be shown anybody.
 fn store(
     swarms: &mut Swarms,
     announce: &Announce,
@@ -304,34 +244,24 @@ fn store(
     reply: &mut Reply,
 ) -> Result<Option<Entry>, Refusal> {
     let info_hash = announce.info_hash;
-    let announced = |endpoint| Announced {
-        endpoint,
-        peer_id: announce.peer_id,
-        is_seeder: announce.is_seeder,
-        completed: announce.event == Event::Completed,
-    };
-    let mut entry = None;
     if announce.event == Event::Stopped {
-        for endpoint in [Some(asker.main), asker.other].into_iter().flatten() {
-            reply.ended.extend(swarms.remove(info_hash, endpoint, None));
-        }
-    } else {
-        let stored = swarms.put(info_hash, &announced(asker.main), now);
-        let (main, is_first) = stored.map_err(refusal)?;
+        reply.ended.extend(swarms.remove(info_hash, &asker.who));
+        return Ok(None);
+    }
+    let announced = Announced {
+        who: asker.who,
+        is_complete: announce.is_seeder,
+        has_transferred: announce.has_transferred,
+        completed: announce.event == Event::Completed,
+        addresses: asker.addresses(),
+    };
+    let stored = swarms.put(info_hash, &announced, now).map_err(refusal)?;
+    if let Some((entry, is_first)) = stored {
         reply.is_first_peer = is_first;
-        entry = Some(main);
+        return Ok(Some(entry));
     }
-    if let Some(other) = asker.other.filter(|_| entry.is_some()) {
-        // If there is no room for it, it is stored once, which is enough to be found.
-        let _ = swarms.put(info_hash, &announced(other), now);
-        entry = swarms.entry(info_hash, asker.main);
-    }
-    // Before its name was resolved it was stored where it was seen.
-    if let Some(before) = asker.moved_from {
-        let ended = swarms.remove(info_hash, before, Some(announce.peer_id));
-        reply.ended.extend(ended);
-    }
-    Ok(entry)
+    let kind = Kind::of(announce.is_seeder, announce.has_transferred);
+    Ok(swarms.outside(info_hash, kind))
 }
 
 fn refusal(full: LimitReached) -> Refusal {
@@ -342,41 +272,28 @@ fn refusal(full: LimitReached) -> Refusal {
     }
 }
 
-/// A client on the tracker's own machine is stored as 127.0.0.1, which is of no use to others:
-/// for them it lives at the address by which they reached this machine. Returns whether there was
-/// such a client.
-fn show_loopback_peers_as_reached(announce: &Announce, reply: &mut Reply) -> bool {
+/// What is shown under another address than its own may look like another peer, or like the asker:
+/// without a key, a client that announces by 127.0.0.1, by `::1` and by the machine's own address
+/// is not known to be one.
+fn leave_out_twins(asker: &Asker, reply: &mut Reply) {
     let peers = &mut reply.peers;
-    let is_remote = Scope::of(announce.source) != Scope::Loopback;
-    if !is_remote || !peers.iter().any(|peer| peer.endpoint.ip.is_loopback()) {
-        return false;
+    let machine = asker.view.machine_as;
+    let lan = asker.view.lan_as.map(IpAddr::V4);
+    let is_rewritten = |ip| Some(ip) == machine || Some(ip) == lan;
+    let is_alone = asker.addresses().len() == 1;
+    if is_alone && !peers.iter().any(|peer| is_rewritten(peer.endpoint.ip)) {
+        return;
     }
     let mut kept = 0;
     for i in 0..peers.len() {
-        let mut peer = peers[i];
-        if peer.endpoint.ip.is_loopback() {
-            peer.endpoint.ip = announce.local;
-        }
-        // The same client may have announced by 127.0.0.1, by ::1 and by the address itself.
+        let peer = peers[i];
         let is_new = peers[..kept].iter().all(|p| p.endpoint != peer.endpoint);
-        if is_new {
+        if is_new && !asker.is_at(peer.endpoint) {
             peers[kept] = peer;
             kept += 1;
         }
     }
     peers.truncate(kept);
-    true
-}
-
-fn leave_out_the_asker(announce: &Announce, asker: &Asker, reply: &mut Reply) {
-    let source = Endpoint {
-        ip: announce.source,
-        port: announce.port,
-    };
-    let own = [Some(asker.main), asker.other, Some(source)];
-    reply
-        .peers
-        .retain(|peer| !own.contains(&Some(peer.endpoint)));
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 /// What has to hold, shared with the fuzz targets.
 mod checks;
 
+use crate::support::random::Random;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -40,3 +41,13 @@ macro_rules! seeds_pass {
 }
 
 seeds_pass!(head options query router_packet router_text tracker udp);
+
+/// Without coverage to guide it, but always: the announces of some clients in random order.
+#[test]
+fn random_announces() {
+    let mut random = Random(2026);
+    for length in (0..60).map(|n| 30 * n) {
+        let bytes: Vec<_> = (0..length).map(|_| random.below(256) as u8).collect();
+        checks::tracker::check(&bytes);
+    }
+}

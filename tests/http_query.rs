@@ -191,9 +191,9 @@ fn one_odd_pair_costs_nothing_but_itself() {
 #[test]
 fn all_values_may_be_escaped() {
     let tracker = start();
-    ask(&tracker, "port=%31&left=%30&ip=198%2E51.100.7");
+    ask(&tracker, "port=%31&left=%30&ip=2001%3Adb8%3a:7");
     let announced = ask(&tracker, "port=2&left=5&compact=0");
-    assert_eq!(announced.shown(), ["198.51.100.7:1"]);
+    assert_eq!(announced.shown(), ["127.0.0.1:1", "[2001:db8::7]:1"]);
     assert_eq!(announced.complete, Some(1));
     let announced = ask(&tracker, "port=3&left=5&numwant=%30");
     assert_eq!(announced.shown(), [""; 0]);

@@ -25,7 +25,7 @@ pub fn render(counters: &Counters, totals: &Totals) -> String {
     text.begin("mayfly_torrents", "gauge", "Torrents that have peers.");
     text.count(&[], totals.torrents as u64);
     text.begin("mayfly_peers", "gauge", "Peers that are stored.");
-    for (kind, of_kind) in ["leecher", "seeder"].into_iter().zip(totals.peers) {
+    for (kind, of_kind) in ["leecher", "seeder"].into_iter().zip(totals.clients) {
         for (family, count) in ["ipv4", "ipv6"].into_iter().zip(of_kind) {
             text.count(&[("kind", kind), ("family", family)], count.into());
         }

@@ -12,7 +12,7 @@ fn every_kind_of_line() {
     counters.http.durations.add(Duration::from_millis(2_500));
     let totals = Totals {
         torrents: 3,
-        peers: [[1, 2], [3, 4]],
+        clients: [[1, 2], [3, 4]],
         swept: u64::MAX,
     };
     let text = render(&counters, &totals);

@@ -127,7 +127,7 @@ fn numbers_however_large() {
     let mut given = Given::new();
     given.totals = Totals {
         torrents: 1_234_567,
-        peers: [[u32::MAX - 1, 1], [12, 34]],
+        clients: [[u32::MAX - 1, 1], [12, 34]],
         swept: 0,
     };
     given.counters.http.announces.answered.add();

@@ -41,8 +41,10 @@ const LONGEST: u64 = 1 << 20;
 pub enum Whereabouts {
     /// Behind a bridge for containers or virtual machines on this machine.
     Container,
-    /// At an address that others hide behind: of this machine on such a bridge, or of the router.
-    /// There is a NAT behind it, by which all the world may come.
+    /// At this machine's own address on such a bridge. There is a NAT behind it, by which all the
+    /// world may come.
+    Bridge,
+    /// At the router, likewise.
     Gateway,
     /// Anywhere else.
     Elsewhere,
@@ -154,7 +156,7 @@ impl OwnAddresses {
         match bridges.next() {
             _ if found.gateways.contains(&ip) => Whereabouts::Gateway,
             None => Whereabouts::Elsewhere,
-            Some(own) if own.ip == ip || bridges.any(|own| own.ip == ip) => Whereabouts::Gateway,
+            Some(own) if own.ip == ip || bridges.any(|own| own.ip == ip) => Whereabouts::Bridge,
             Some(_) => Whereabouts::Container,
         }
     }

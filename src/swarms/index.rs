@@ -2,9 +2,9 @@
 //!
 //! The key is a keyed 64-bit hash of the swarm and the endpoint, not these themselves: they stand
 //! elsewhere already, and half the memory of a large tracker would go for writing them twice. What
-//! happens when two peers have the same is decided in `mod.rs`.
+//! happens when two peers have the same is decided in `store.rs`.
 
-use super::peers::Slot;
+use super::group::Slot;
 use crate::announce::Endpoint;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -62,7 +62,7 @@ impl Hash for Fingerprint {
     }
 }
 
-/// The hash of a fingerprint: itself, since it is a keyed hash already.
+/// The hash of a keyed hash: itself.
 #[derive(Default)]
 pub struct Unhashed(u64);
 
@@ -71,11 +71,16 @@ impl Hasher for Unhashed {
         self.0
     }
 
-    fn write_u64(&mut self, fingerprint: u64) {
-        self.0 = fingerprint;
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    /// Twice, since the table looks at both ends.
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = u64::from(hash) << 32 | u64::from(hash);
     }
 
     fn write(&mut self, _: &[u8]) {
-        unreachable!("a fingerprint hashes as one u64")
+        unreachable!("it hashes as one number")
     }
 }

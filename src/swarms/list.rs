@@ -5,7 +5,8 @@
 //! and of what is looked at only the best are kept. How often that is done, and for whom, is decided
 //! in `torrent_list.rs`.
 
-use super::store::{Counts, Swarms};
+use super::counts::Counts;
+use super::store::Swarms;
 use crate::announce::InfoHash;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //!
 //! Which members make a group is decided in `swarm.rs`.
 
-use super::peers::Slot;
+use super::group::Slot;
 use crate::announce::Endpoint;
 use std::net::IpAddr;
 
@@ -61,6 +61,16 @@ impl Members {
             Endpoints::V4(all) => all[place].port[0],
             Endpoints::V6(all) => all[place].port[0],
         }
+    }
+
+    /// For how many there is room, at least.
+    #[cfg(test)]
+    fn capacity(&self) -> usize {
+        let endpoints = match &self.endpoints {
+            Endpoints::V4(all) => all.capacity(),
+            Endpoints::V6(all) => all.capacity(),
+        };
+        endpoints.max(self.slots.capacity())
     }
 
     /// Adds a member, whose family is that of all.

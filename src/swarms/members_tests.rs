@@ -26,3 +26,17 @@ fn packed_and_unpacked_are_the_same_in_both_families() {
 fn an_endpoint_is_as_small_as_can_be() {
     assert_eq!((size_of::<Packed<4>>(), size_of::<Packed<16>>()), (6, 18));
 }
+
+#[test]
+fn what_is_not_needed_any_more_is_given_back() {
+    let ip = "192.0.2.7".parse().unwrap();
+    let mut members = Members::new(false);
+    for port in 1..=1_000 {
+        members.push(Endpoint { ip, port }, port.into());
+    }
+    assert!(members.capacity() >= 1_000);
+    while members.len() > 10 {
+        members.swap_remove(0);
+    }
+    assert!(members.capacity() <= 40, "{}", members.capacity());
+}

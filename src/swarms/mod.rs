@@ -1,7 +1,16 @@
-//! The state: who is in which swarm, and since when. No lock, no clock and no policy lives here:
-//! `tracker.rs` owns all three.
+//! The state: who is in which swarm, and since when. No lock, no clock and no policy lives here but
+//! what decides whom a client is shown: `tracker.rs` owns the rest.
+//!
+//! A client may have several addresses, and each of these is a peer: what is stored, found, bounded,
+//! picked and forgotten. What is counted are clients.
 
 mod store;
+
+mod group;
+
+mod audience;
+
+mod selection;
 
 mod swarm;
 
@@ -10,6 +19,12 @@ mod members;
 mod peers;
 
 mod index;
+
+mod clients;
+
+mod bounds;
+
+mod counts;
 
 mod per_address;
 
@@ -21,5 +36,19 @@ mod display_names;
 
 pub mod list;
 
-pub use overview::{OneAddress, Totals};
-pub use store::{Announced, Bounds, Counts, Entry, LimitReached, Selection, Swarms};
+#[cfg(test)]
+mod fixture;
+
+#[cfg(test)]
+mod model;
+
+#[cfg(test)]
+mod model_tests;
+
+pub use audience::{Place, View};
+pub use bounds::{Bounds, LimitReached};
+pub use counts::{Counts, Totals};
+pub use group::Kind;
+pub use overview::OneAddress;
+pub use selection::Selection;
+pub use store::{Address, Announced, Entry, Identity, Swarms};

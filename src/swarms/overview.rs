@@ -1,40 +1,16 @@
-//! The state from afar: how much is stored, and whether it looks odd.
+//! The state from afar: whether it looks odd.
 //!
 //! Odd are swarms whose peers all have one address: something between the clients and the tracker
 //! may hide where they are. What is made of that is for those who show it.
 
+use super::audience::Place;
 use super::store::Swarms;
 use super::swarm::Swarm;
-use crate::address::Scope;
 
 /// At most so many swarms, and members in all, are looked at, since everybody waits meanwhile:
 /// with a million peers, for some tenths of a millisecond.
 const MOST_SWARMS: usize = 1000;
 const MOST_MEMBERS: usize = 5000;
-
-/// What is stored, in numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Totals {
-    /// Swarms that have peers.
-    pub torrents: usize,
-    /// Peers, the dead among them that no sweep has reached yet: leechers of IPv4 and of IPv6, and
-    /// seeders likewise.
-    pub peers: [[u32; 2]; 2],
-    /// Peers that were forgotten since they had been silent for too long.
-    pub swept: u64,
-}
-
-impl Totals {
-    /// Peers of both kinds and families.
-    pub fn count_all(&self) -> u32 {
-        self.count(false) + self.count(true)
-    }
-
-    /// Peers of one kind, of both address families.
-    pub fn count(&self, seeders: bool) -> u32 {
-        self.peers[usize::from(seeders)].iter().sum()
-    }
-}
 
 /// Swarms whose peers all have one address, among those that were looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -53,12 +29,12 @@ impl Swarms {
         let mut found = OneAddress::default();
         let mut members_left = MOST_MEMBERS;
         for swarm in self.swarms.iter().take(MOST_SWARMS) {
-            if swarm.count(false) + swarm.count(true) < 2 {
+            if swarm.clients.iter().sum::<u32>() < 2 {
                 continue;
             }
             found.of += 1;
-            let is_here = |scope| scope == Scope::Loopback;
-            if swarm.groups().iter().all(|group| is_here(group.key.scope)) {
+            let mut homes = swarm.groups().iter().map(|group| group.key.home);
+            if homes.all(|home| home.place() == Place::Loopback) {
                 found.on_this_machine += 1;
             } else {
                 match have_one_address(swarm, &mut members_left) {

@@ -4,12 +4,11 @@
 //! All peers live equally long after an announce, so the head of that list is always the next to
 //! die. Addresses do not live here but with the swarm, where the selection reads them.
 
-use super::swarm::GroupKey;
+use super::audience::{Audience, Home};
+use super::clients::Tag;
+use super::group::{GroupKey, Kind, Slot};
 use crate::announce::PeerId;
 use std::time::Duration;
-
-/// Index of a peer in [`Peers`].
-pub type Slot = u32;
 
 /// No slot: the end of the list.
 const NONE: Slot = Slot::MAX;
@@ -36,13 +35,75 @@ impl Tenths {
     }
 }
 
-pub struct Peer {
+/// What is known of a peer: of one address of a client in one swarm.
+#[derive(Clone, Copy)]
+pub struct Known {
     /// Index of its swarm.
     pub swarm: u32,
-    /// Its group in the swarm.
-    pub key: GroupKey,
-    /// Its place in the group.
+    /// Its place in its group.
     pub place: u32,
+    /// Whose it is.
+    pub tag: Tag,
+    /// Where it is.
+    pub home: Home,
+    /// What it has said of itself, and how it came here.
+    pub standing: Standing,
+    /// Who is shown it.
+    pub audience: Audience,
+}
+
+impl Known {
+    /// Its group in the swarm.
+    pub fn key(&self) -> GroupKey {
+        GroupKey {
+            kind: self.standing.kind(),
+            home: self.home,
+            audience: self.audience,
+        }
+    }
+}
+
+/// Yes or no to five questions, in one byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing(u8);
+
+impl Standing {
+    /// Its client has nothing left.
+    pub const COMPLETE: Standing = Standing(1);
+    /// Its client has uploaded or downloaded something at some time.
+    pub const TRANSFERRED: Standing = Standing(2);
+    /// Its client's download has been counted.
+    pub const COUNTED: Standing = Standing(4);
+    /// What is the same for all peers of a client.
+    pub const OF_CLIENT: Standing = Standing(1 | 2 | 4);
+    /// Nobody was seen there; somebody says so.
+    pub const CLAIMED: Standing = Standing(8);
+    /// Its client has other addresses too.
+    pub const ONE_OF_SEVERAL: Standing = Standing(16);
+
+    pub fn has(self, question: Standing) -> bool {
+        self.0 & question.0 != 0
+    }
+
+    /// The same, with some of the answers being those of `other`.
+    pub fn with(self, questions: Standing, other: Standing) -> Standing {
+        Standing(self.0 & !questions.0 | other.0 & questions.0)
+    }
+
+    /// The same, with one answer being this.
+    pub fn with_answer(self, question: Standing, answer: bool) -> Standing {
+        let no = Standing::default();
+        self.with(question, if answer { question } else { no })
+    }
+
+    pub fn kind(self) -> Kind {
+        Kind::of(self.has(Self::COMPLETE), self.has(Self::TRANSFERRED))
+    }
+}
+
+/// The same with its place in the list.
+struct Peer {
+    known: Known,
     /// When it last announced.
     last: Tenths,
     older: Slot,
@@ -76,12 +137,18 @@ impl Peers {
         self.count
     }
 
-    pub fn get(&self, slot: Slot) -> &Peer {
-        &self.all[slot as usize]
+    /// For how many there is room.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.all.capacity().max(self.ids.capacity())
     }
 
-    pub fn get_mut(&mut self, slot: Slot) -> &mut Peer {
-        &mut self.all[slot as usize]
+    pub fn get(&self, slot: Slot) -> &Known {
+        &self.all[slot as usize].known
+    }
+
+    pub fn get_mut(&mut self, slot: Slot) -> &mut Known {
+        &mut self.all[slot as usize].known
     }
 
     pub fn id(&self, slot: Slot) -> PeerId {
@@ -102,12 +169,10 @@ impl Peers {
     }
 
     /// Adds a peer that announces now.
-    pub fn add(&mut self, peer_id: PeerId, swarm: u32, key: GroupKey, place: u32, now: Tenths) {
+    pub fn add(&mut self, peer_id: PeerId, known: Known, now: Tenths) {
         let slot = self.next_slot();
         let peer = Peer {
-            swarm,
-            key,
-            place,
+            known,
             last: now,
             older: NONE,
             newer: NONE,
@@ -145,7 +210,7 @@ impl Peers {
 
     /// For how many tenths of a second a peer has been silent.
     pub fn silence(&self, slot: Slot, now: Tenths) -> u32 {
-        now.since(self.get(slot).last)
+        now.since(self.all[slot as usize].last)
     }
 
     fn append(&mut self, slot: Slot, now: Tenths) {
@@ -154,26 +219,30 @@ impl Peers {
         let newest = self.newest;
         let last = match newest {
             NONE => now,
-            _ => now.max(self.get(newest).last),
+            _ => now.max(self.all[newest as usize].last),
         };
         let peer = &mut self.all[slot as usize];
         (peer.last, peer.older, peer.newer) = (last, newest, NONE);
         match newest {
             NONE => self.oldest = slot,
-            _ => self.get_mut(newest).newer = slot,
+            _ => self.all[newest as usize].newer = slot,
         }
         self.newest = slot;
     }
 
     fn unlink(&mut self, slot: Slot) {
-        let Peer { older, newer, .. } = *self.get(slot);
+        let Peer { older, newer, .. } = self.all[slot as usize];
         match older {
             NONE => self.oldest = newer,
-            _ => self.get_mut(older).newer = newer,
+            _ => self.all[older as usize].newer = newer,
         }
         match newer {
             NONE => self.newest = older,
-            _ => self.get_mut(newer).older = older,
+            _ => self.all[newer as usize].older = older,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "peers_tests.rs"]
+mod tests;

@@ -1,100 +1,58 @@
 //! The state: who is in which swarm, and since when.
 //!
 //! What is asked of it and what it answers are values; every operation costs the same however many
-//! peers are stored, save that the table behind the index now and then doubles.
+//! peers are stored, save that the tables behind the indices now and then double.
 
+use super::audience::{Audience, Home, Place};
+use super::bounds::{Bounds, LimitReached, Limits};
+use super::clients::{Clients, MOST_RECORDS, Records, Tag};
+use super::counts::{Counts, Totals};
 use super::display_names::DisplayNames;
+use super::group::{Kind, Slot};
 use super::index::Index;
-use super::overview::Totals;
-use super::peers::{Peers, Slot, Tenths};
-use super::per_address::PerAddress;
-use super::random::{self, Random};
-use super::swarm::{GroupKey, MOST_GROUPS, Swarm};
-use crate::address::{AddressBlock, Scope};
+use super::peers::{Known, Peers, Standing, Tenths};
+use super::selection::{Picker, Selection, Stock};
+use super::swarm::Swarm;
 use crate::announce::{EndedSwarm, Endpoint, InfoHash, Peer, PeerId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How many peers of a swarm are of which kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
-    /// Peers that have it all.
-    pub seeders: u32,
-    /// Peers that do not.
-    pub leechers: u32,
-    /// Leechers that became seeders since the swarm began.
-    pub downloaded: u32,
-}
-
-/// What the state takes at most.
+/// Who announces. Without a key, where it was seen takes its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bounds {
-    /// Peers in all, and so swarms too: each has one.
-    pub peers: u32,
-    /// Peers of one address block in all.
-    pub per_block: u32,
-    /// Peers of one address block in one swarm.
-    pub per_block_in_swarm: u32,
-}
-
-impl Default for Bounds {
-    /// A million peers fit into a Raspberry Pi with 1 GB. Those behind one address are bounded too,
-    /// or a single machine could fill all; but thousands of honest clients behind one router must
-    /// not notice, nor must a seed box with some thousand torrents.
-    fn default() -> Self {
-        Bounds {
-            peers: 1_000_000,
-            per_block: 20_000,
-            per_block_in_swarm: 200,
-        }
-    }
-}
-
-/// Which bound a newcomer met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LimitReached {
-    /// There are as many peers as there may be.
-    Store,
-    /// The newcomer's address block has as many as it may have.
-    AddressBlock,
-    /// It has as many as it may have in this swarm.
-    AddressBlockInSwarm,
-}
-
-/// A peer as it announces itself.
-#[derive(Clone, Copy)]
-pub struct Announced {
-    /// Who it is.
-    pub endpoint: Endpoint,
+pub struct Identity {
     /// What it calls itself.
     pub peer_id: PeerId,
-    /// Whether it has it all.
-    pub is_seeder: bool,
-    /// Whether it says that it has just got the last piece.
-    pub completed: bool,
+    /// What nobody else knows.
+    pub key: Option<u32>,
+    /// Where it was seen.
+    pub source: Endpoint,
 }
 
-/// Whom an asker may be shown, and how many.
+/// A client as it announces itself.
 #[derive(Clone, Copy)]
-pub struct Selection {
-    /// The asker's address family.
-    pub is_ipv6: bool,
-    /// Seeders want leechers only.
-    pub only_leechers: bool,
-    /// Peers on the tracker's own machine may be shown.
-    pub loopback: bool,
-    /// Those will be shown under an IPv6 address, or an IPv4 one, whatever theirs is; `None`: under
-    /// their own.
-    pub loopback_as_ipv6: Option<bool>,
-    /// Peers in private networks may be shown.
-    pub lan: bool,
-    /// Peers of the other address family may fill up the answer.
-    pub both_families: bool,
-    /// The most peers.
-    pub most: usize,
-    /// Whether the peer ids are wanted too.
-    pub with_peer_ids: bool,
+pub struct Announced<'a> {
+    /// Who it is.
+    pub who: Identity,
+    /// Whether it has it all.
+    pub is_complete: bool,
+    /// Whether it has uploaded or downloaded anything.
+    pub has_transferred: bool,
+    /// Whether it says that it has just got the last piece.
+    pub completed: bool,
+    /// Where it was seen, if it may be found there, and where else it says that it is.
+    pub addresses: &'a [Address],
+}
+
+/// One of a client's addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// The address and port.
+    pub endpoint: Endpoint,
+    /// From where that leads somewhere.
+    pub place: Place,
+    /// Whether it says that it is there, and was not seen there.
+    pub is_claimed: bool,
 }
 
 /// Where an asker was found, so that it is not looked for again. Holds until something is stored or
@@ -102,27 +60,35 @@ pub struct Selection {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     swarm: u32,
-    /// `None` for one who asks without being a member.
+    /// One of its peers; `None` for one who asks without being a member.
     slot: Option<Slot>,
+    kind: Kind,
+}
+
+/// An announce on its way into the tables.
+struct News<'a> {
+    client: &'a Announced<'a>,
+    tag: Tag,
+    standing: Standing,
+    now: Tenths,
 }
 
 /// All swarms.
 pub struct Swarms {
     /// Tenths of a second of silence that a peer survives.
     life: u32,
-    bounds: Bounds,
-    per_address: PerAddress,
-    by_info_hash: HashMap<InfoHash, u32>,
+    pub(super) limits: Limits,
+    pub(super) by_info_hash: HashMap<InfoHash, u32>,
     pub(super) swarms: Vec<Swarm>,
     /// Indices of `swarms` that are not in use.
     unused: Vec<u32>,
-    peers: Peers,
-    index: Index,
-    random: Random,
-    drawn: Vec<u32>,
+    pub(super) peers: Peers,
+    pub(super) index: Index,
+    pub(super) clients: Clients,
+    picker: Picker,
     pub(super) display_names: DisplayNames,
     /// See [`Totals`].
-    kinds: [[u32; 2]; 2],
+    counted: [[u32; 2]; 2],
     swept: u64,
 }
 
@@ -132,17 +98,16 @@ impl Swarms {
     pub fn new(life: Duration, bounds: Bounds, seed: u64) -> Swarms {
         Swarms {
             life: Tenths::new(life).since(Tenths::new(Duration::ZERO)),
-            bounds,
-            per_address: PerAddress::new(),
+            limits: Limits::new(bounds),
             by_info_hash: HashMap::new(),
             swarms: Vec::new(),
             unused: Vec::new(),
             peers: Peers::new(),
             index: Index::new(),
-            random: Random::new(seed),
-            drawn: Vec::new(),
+            clients: Clients::new(),
+            picker: Picker::new(seed),
             display_names: DisplayNames::default(),
-            kinds: [[0; 2]; 2],
+            counted: [[0; 2]; 2],
             swept: 0,
         }
     }
@@ -151,7 +116,7 @@ impl Swarms {
     pub fn totals(&self) -> Totals {
         Totals {
             torrents: self.by_info_hash.len(),
-            peers: self.kinds,
+            clients: self.counted,
             swept: self.swept,
         }
     }
@@ -176,77 +141,63 @@ impl Swarms {
         }
     }
 
-    /// Stores a peer, or what is new of it. Returns where, and whether it is the first of its
-    /// swarm.
+    /// Stores a client, or what is new of it. Returns where, and whether it is the first of its
+    /// swarm; nothing, if it is not known and has no address that could be stored.
     ///
     /// A newcomer for whom there is no room changes nothing. It is refused, and nobody makes room
-    /// for it: who fills the store would otherwise empty it of everybody else.
+    /// for it: who fills the store would otherwise empty it of everybody else. If there is room for
+    /// some of its addresses only, it has these, which is enough to be found.
     pub fn put(
         &mut self,
         info_hash: InfoHash,
-        peer: &Announced,
+        client: &Announced<'_>,
         now: Duration,
-    ) -> Result<(Entry, bool), LimitReached> {
-        self.put_at(info_hash, peer, Tenths::new(now))
-    }
-
-    fn put_at(
-        &mut self,
-        info_hash: InfoHash,
-        peer: &Announced,
-        now: Tenths,
-    ) -> Result<(Entry, bool), LimitReached> {
-        let key = GroupKey::of(peer.endpoint.ip, peer.is_seeder);
-        let entry = self.entry(info_hash, peer.endpoint);
-        if let Some((entry, slot)) = entry.and_then(|entry| Some((entry, entry.slot?))) {
-            self.update(slot, key, peer, now);
-            return Ok((entry, false));
+    ) -> Result<Option<(Entry, bool)>, LimitReached> {
+        let now = Tenths::new(now);
+        let first = client.addresses.first();
+        let known = self.by_info_hash.get(&info_hash).copied();
+        let at_first = known.and_then(|swarm| self.find(swarm, first?.endpoint));
+        if first.is_some() && at_first.is_none() {
+            let maker = client.who.source.ip;
+            self.limits.check(self.peers.len(), known, maker)?;
         }
-        let known = entry.map(|entry| entry.swarm);
-        let block = AddressBlock::of(peer.endpoint.ip);
-        self.check_room(known, block)?;
-        let swarm = known.unwrap_or_else(|| self.begin(info_hash, now));
-        let fingerprint = self.index.fingerprint(swarm, peer.endpoint);
-        if let Some(other) = self.index.get(fingerprint) {
-            // A peer of another swarm has the same 64-bit fingerprint. That takes 2^32 peers to
-            // expect, and cannot be brought about, the hash being keyed. The other makes room,
-            // and is back with its next announce. Its swarm may have ended, so begin anew.
-            self.forget(other);
-            let (entry, is_first) = self.put_at(info_hash, peer, now)?;
-            return Ok((entry, is_first || known.is_none()));
-        }
-        let slot = self.peers.next_slot();
-        let place = self.swarms[swarm as usize].add(key, peer.endpoint, slot);
-        self.peers.add(peer.peer_id, swarm, key, place, now);
-        *self.kind(key) += 1;
-        self.index.insert(fingerprint, slot);
-        if let Some(block) = block {
-            self.per_address.add(swarm, block);
-        }
-        let slot = Some(slot);
-        Ok((Entry { swarm, slot }, known.is_none()))
-    }
-
-    /// Whether one more peer of `address block` may come, into a swarm that is known or a new one.
-    fn check_room(
-        &self,
-        swarm: Option<u32>,
-        block: Option<AddressBlock>,
-    ) -> Result<(), LimitReached> {
-        if self.peers.len() >= self.bounds.peers {
-            return Err(LimitReached::Store);
-        }
-        let Some(block) = block else {
-            return Ok(());
+        let swarm = match known {
+            Some(swarm) => swarm,
+            None if first.is_none() => return Ok(None),
+            None => self.begin(info_hash, now),
         };
-        if self.per_address.in_all(block) >= self.bounds.per_block {
-            return Err(LimitReached::AddressBlock);
+        let tag = self.tag(swarm, &client.who);
+        let is_own = |slot: &Slot| self.peers.get(*slot).tag == tag;
+        let found = at_first.filter(is_own);
+        let found = found.or_else(|| self.find_client(swarm, tag, client.who.peer_id));
+        let (standing, has_finished) = self.progress(client, found, at_first);
+        let mut stored = None;
+        for (i, address) in client.addresses.iter().enumerate() {
+            let there = match i {
+                0 => at_first,
+                _ => self.find(swarm, address.endpoint),
+            };
+            let news = News {
+                client,
+                tag,
+                standing,
+                now,
+            };
+            if let Some(slot) = self.put_address(swarm, there, address, &news) {
+                stored.get_or_insert(slot);
+            }
         }
-        let in_swarm = swarm.map_or(0, |swarm| self.per_address.in_swarm(swarm, block));
-        if in_swarm >= self.bounds.per_block_in_swarm {
-            return Err(LimitReached::AddressBlockInSwarm);
+        // There may be no room for another address of a client, which is known all the same.
+        let entry = stored.or(found).map(|slot| Entry {
+            swarm,
+            slot: Some(slot),
+            kind: standing.kind(),
+        });
+        if has_finished && entry.is_some() {
+            let downloaded = &mut self.swarms[swarm as usize].downloaded;
+            *downloaded = downloaded.saturating_add(1);
         }
-        Ok(())
+        Ok(entry.map(|entry| (entry, known.is_none())))
     }
 
     /// Whether a swarm would take a name from this address.
@@ -262,20 +213,31 @@ impl Swarms {
         }
     }
 
-    /// Forgets a peer, if `peer_id` is `None` or its peer id. Returns the swarm that this ended.
-    pub fn remove(
-        &mut self,
-        info_hash: InfoHash,
-        endpoint: Endpoint,
-        peer_id: Option<PeerId>,
-    ) -> Option<EndedSwarm> {
-        let slot = self.entry(info_hash, endpoint)?.slot?;
-        if peer_id.is_some_and(|id| id != self.peers.id(slot)) {
-            return None;
+    /// Forgets a client with all its addresses. Only who knows who it is can have it forgotten.
+    /// Returns the swarm that this ended.
+    pub fn remove(&mut self, info_hash: InfoHash, who: &Identity) -> Option<EndedSwarm> {
+        let &swarm = self.by_info_hash.get(&info_hash)?;
+        let tag = self.tag(swarm, who);
+        let seen = self.find(swarm, who.source);
+        let seen = seen.filter(|&slot| self.peers.get(slot).tag == tag);
+        let found = seen.or_else(|| self.find_client(swarm, tag, who.peer_id))?;
+        let mut ended = None;
+        for &slot in self.records(found).slots() {
+            ended = self.forget(slot);
         }
-        self.forget(slot).map(|info_hash| EndedSwarm {
+        ended.map(|info_hash| EndedSwarm {
             info_hash,
             said_goodbye: true,
+        })
+    }
+
+    /// Where one who is not stored asks, if that swarm is known.
+    pub fn outside(&self, info_hash: InfoHash, kind: Kind) -> Option<Entry> {
+        let &swarm = self.by_info_hash.get(&info_hash)?;
+        Some(Entry {
+            swarm,
+            slot: None,
+            kind,
         })
     }
 
@@ -287,35 +249,23 @@ impl Swarms {
         }
     }
 
-    /// The same for the swarm of a entry.
+    /// The same for the swarm of an entry.
     pub fn counts_at(&self, entry: Entry) -> Counts {
         self.counts_of(entry.swarm)
     }
 
     pub(super) fn counts_of(&self, swarm: u32) -> Counts {
         let swarm = &self.swarms[swarm as usize];
+        let [leechers, seeders] = swarm.clients;
         Counts {
-            seeders: swarm.count(true),
-            leechers: swarm.count(false),
+            seeders,
+            leechers,
             downloaded: swarm.downloaded,
         }
     }
 
-    /// Where the swarm is, if it is known, and the peer at `endpoint`, if that is.
-    ///
-    /// The fingerprint is taken for the endpoint, without a look at that: a look would be one
-    /// more visit to memory that no cache holds. Among a million peers of one swarm, an announce
-    /// is taken for another peer's once in 2^44 times; it costs one of the two its place.
-    pub fn entry(&self, info_hash: InfoHash, endpoint: Endpoint) -> Option<Entry> {
-        let &swarm = self.by_info_hash.get(&info_hash)?;
-        let slot = self.index.get(self.index.fingerprint(swarm, endpoint));
-        let slot = slot.filter(|&slot| self.peers.get(slot).swarm == swarm);
-        Some(Entry { swarm, slot })
-    }
-
-    /// Appends peers of a swarm to `picked`: uniformly at random among those whom `selection`
-    /// allows, none twice, never the one at the entry, those of the asker's address family before
-    /// the others.
+    /// Appends peers of a swarm to `picked`: uniformly at random among those whom the one at the
+    /// entry may be shown, none twice, and none of its own.
     pub fn pick(
         &mut self,
         entry: Entry,
@@ -323,98 +273,22 @@ impl Swarms {
         now: Duration,
         picked: &mut Vec<Peer>,
     ) {
-        let Entry { swarm, slot } = entry;
-        let own_place = slot.map(|slot| {
+        let Entry { swarm, slot, kind } = entry;
+        let records = slot.map(|slot| self.records(slot));
+        let mut own = [None; MOST_RECORDS];
+        let slots = records.as_ref().map_or(&[][..], Records::slots);
+        for (own, &slot) in own.iter_mut().zip(slots) {
             let peer = self.peers.get(slot);
-            (peer.key, peer.place)
-        });
-        let now = Tenths::new(now);
-        for own_family in [true, false] {
-            if !own_family && !selection.both_families {
-                continue;
-            }
-            let missing = selection.most.saturating_sub(picked.len());
-            if missing > 0 {
-                self.pick_family(
-                    swarm, selection, own_family, own_place, missing, now, picked,
-                );
-            }
+            *own = Some((peer.key(), peer.place));
         }
-    }
-
-    /// One of the two rounds of [`pick`](Swarms::pick).
-    #[allow(clippy::too_many_arguments)] // it is a part of `pick` with a name
-    fn pick_family(
-        &mut self,
-        swarm: u32,
-        selection: &Selection,
-        own_family: bool,
-        own_place: Option<(GroupKey, u32)>,
-        most: usize,
-        now: Tenths,
-        picked: &mut Vec<Peer>,
-    ) {
-        let swarm = &self.swarms[swarm as usize];
-        let peers = &self.peers;
-        // The candidates are the members of these groups, numbered through.
-        let mut groups = [None; MOST_GROUPS];
-        let mut total = 0;
-        let mut asker = None;
-        for group in swarm.groups() {
-            if !selection.allows(group.key, own_family) {
-                continue;
-            }
-            if let Some((_, place)) = own_place.filter(|(key, _)| *key == group.key) {
-                asker = Some(total + place);
-            }
-            let free = groups.iter_mut().find(|g| g.is_none());
-            *free.expect("keys are distinct") = Some(group);
-            total += group.members.len() as u32;
-        }
-        let find = |mut number: usize| {
-            for group in groups.iter().flatten() {
-                match group.members.len() {
-                    length if number < length => return (&group.members, number),
-                    length => number -= length,
-                }
-            }
-            unreachable!("numbers are below the total")
+        let own = &own[..slots.len()];
+        let stock = Stock {
+            swarm: &self.swarms[swarm as usize],
+            peers: &self.peers,
+            life: self.life,
+            now: Tenths::new(now),
         };
-        // Only while a sweep is behind can a dead peer be drawn; then it takes more tries.
-        let life = self.life;
-        let is_behind = peers
-            .oldest()
-            .is_some_and(|slot| peers.silence(slot, now) > life);
-        let tries = if is_behind { 4 * most } else { most };
-        // One more, should the asker be among them; leaving it out then leaves the others as
-        // random as they were. So nothing here waits for where the asker was found to be.
-        random::draw(&mut self.random, total, tries + 1, &mut self.drawn);
-        // With a million peers every member is in memory that no cache holds. A loop that does
-        // nothing but touch them has the processor fetch several at once, which spares the one
-        // below up to a microsecond.
-        let prefetched = self.drawn.iter().fold(0, |sum, &n| {
-            let (members, place) = find(n as usize);
-            sum ^ members.prefetch(place)
-        });
-        std::hint::black_box(prefetched);
-        let end = picked.len() + most;
-        for &n in &self.drawn {
-            if picked.len() == end {
-                break;
-            }
-            let (members, place) = find(n as usize);
-            if Some(n) == asker || is_behind && peers.silence(members.slot(place), now) > life {
-                continue;
-            }
-            let peer_id = match selection.with_peer_ids {
-                true => peers.id(members.slot(place)),
-                false => PeerId::default(),
-            };
-            picked.push(Peer {
-                endpoint: members.endpoint(place),
-                peer_id,
-            });
-        }
+        self.picker.pick(&stock, kind, own, selection, picked);
     }
 
     fn is_dead(&self, slot: Slot, now: Tenths) -> bool {
@@ -437,54 +311,312 @@ impl Swarms {
         swarm
     }
 
+    /// The peer at an endpoint.
+    ///
+    /// The fingerprint is taken for the endpoint, without a look at that: a look would be one
+    /// more visit to memory that no cache holds. Among a million peers of one swarm, an announce
+    /// is taken for another peer's once in 2^44 times; it costs one of the two its place.
+    fn find(&self, swarm: u32, endpoint: Endpoint) -> Option<Slot> {
+        let slot = self.index.get(self.index.fingerprint(swarm, endpoint));
+        slot.filter(|&slot| self.peers.get(slot).swarm == swarm)
+    }
+
+    fn tag(&self, swarm: u32, who: &Identity) -> Tag {
+        self.clients.tag(swarm, who.peer_id, who.key, who.source)
+    }
+
+    /// One of a client's peers, wherever it is.
+    fn find_client(&self, swarm: u32, tag: Tag, peer_id: PeerId) -> Option<Slot> {
+        let slot = self.clients.records(tag)?.slots()[0];
+        let is_its = self.peers.get(slot).swarm == swarm && self.peers.id(slot) == peer_id;
+        is_its.then_some(slot)
+    }
+
+    /// All peers of the client that has this one.
+    pub(super) fn records(&self, slot: Slot) -> Records {
+        let peer = self.peers.get(slot);
+        match peer.standing.has(Standing::ONE_OF_SEVERAL) {
+            true => self.clients.records(peer.tag).expect("several are listed"),
+            false => Records::one(slot),
+        }
+    }
+
     fn endpoint(&self, slot: Slot) -> Endpoint {
         let peer = self.peers.get(slot);
-        self.swarms[peer.swarm as usize].endpoint(peer.key, peer.place)
+        self.swarms[peer.swarm as usize].endpoint(peer.key(), peer.place)
     }
 
-    /// A known peer has announced again.
-    fn update(&mut self, slot: Slot, key: GroupKey, announced: &Announced, now: Tenths) {
-        let peer = self.peers.get(slot);
-        let (old_key, old_place, swarm) = (peer.key, peer.place, peer.swarm as usize);
-        self.peers.set_id(slot, announced.peer_id);
-        if key != old_key {
-            // It has become a seeder, or a leecher again.
-            self.leave_group(swarm, old_key, old_place);
-            *self.kind(old_key) -= 1;
-            *self.kind(key) += 1;
-            let place = self.swarms[swarm].add(key, announced.endpoint, slot);
-            let peer = self.peers.get_mut(slot);
-            (peer.key, peer.place) = (key, place);
-            if key.is_seeder && announced.completed {
-                self.swarms[swarm].downloaded = self.swarms[swarm].downloaded.saturating_add(1);
+    /// What a client that announces has achieved by now, and whether its download is to be counted.
+    /// It was known before by the peer `found`, if by any; `at_first` is whoever is at its first
+    /// address.
+    fn progress(
+        &mut self,
+        client: &Announced<'_>,
+        found: Option<Slot>,
+        at_first: Option<Slot>,
+    ) -> (Standing, bool) {
+        // One that had no key before, or has none now, is the same all the same.
+        let is_itself = |slot: &Slot| self.peers.id(*slot) == client.who.peer_id;
+        let before = found.or_else(|| at_first.filter(is_itself));
+        let before = before.map_or(Standing::default(), |slot| self.peers.get(slot).standing);
+        let before = Standing::default().with(Standing::OF_CLIENT, before);
+        let mut standing = before.with_answer(Standing::COMPLETE, client.is_complete);
+        if client.has_transferred {
+            standing = standing.with_answer(Standing::TRANSFERRED, true);
+        }
+        let says_so = client.completed && client.is_complete;
+        let has_finished = says_so && !before.has(Standing::COUNTED);
+        if has_finished {
+            standing = standing.with_answer(Standing::COUNTED, true);
+        }
+        if let Some(slot) = found.filter(|_| standing != before) {
+            let records = self.records(slot);
+            self.count(&records, -1);
+            for &slot in records.slots() {
+                let peer = *self.peers.get(slot);
+                let standing = peer.standing.with(Standing::OF_CLIENT, standing);
+                self.regroup(slot, Known { standing, ..peer });
+            }
+            self.count(&records, 1);
+        }
+        (standing, has_finished)
+    }
+
+    /// Stores an address of a client, or that it is still there, with whoever is `there`. Returns
+    /// where; nothing if it is another's or there is no room for it.
+    fn put_address(
+        &mut self,
+        swarm: u32,
+        there: Option<Slot>,
+        address: &Address,
+        news: &News<'_>,
+    ) -> Option<Slot> {
+        let (ip, home) = (address.endpoint.ip, address.home());
+        let Some(slot) = there else {
+            let maker = news.client.who.source.ip;
+            let room = self.limits.check(self.peers.len(), Some(swarm), maker);
+            let has_room = room.is_ok() && self.make_room_in_client(swarm, news);
+            return has_room.then(|| self.add(swarm, address, news));
+        };
+        if self.peers.get(slot).tag != news.tag {
+            let is_anothers = address.is_claimed && !self.is_dead(slot, news.now);
+            if is_anothers || !self.make_room_in_client(swarm, news) {
+                return None;
+            }
+            self.take_over(slot, news);
+        }
+        let peer = *self.peers.get(slot);
+        let was_claimed = peer.standing.has(Standing::CLAIMED);
+        if was_claimed && !address.is_claimed && self.limits.check(0, Some(swarm), ip).is_ok() {
+            // It has been seen there, so it stands for itself.
+            self.limits.free(swarm, slot, ip, true);
+            self.limits.take(swarm, slot, ip, None);
+            let standing = peer.standing.with_answer(Standing::CLAIMED, false);
+            self.peers.get_mut(slot).standing = standing;
+        }
+        if peer.home != home {
+            // A network has become one of this machine's bridges, or is none any more.
+            self.move_home(slot, home);
+        }
+        self.peers.touch(slot, news.now);
+        Some(slot)
+    }
+
+    /// Adds a newcomer, or a new address of one who is known.
+    fn add(&mut self, swarm: u32, address: &Address, news: &News<'_>) -> Slot {
+        let Address {
+            endpoint,
+            is_claimed,
+            ..
+        } = *address;
+        let who = &news.client.who;
+        let fingerprint = self.index.fingerprint(swarm, endpoint);
+        if let Some(other) = self.index.get(fingerprint) {
+            // A peer of another swarm has the same 64-bit fingerprint. That takes 2^32 peers to
+            // expect, and cannot be brought about, the hash being keyed. The other makes room,
+            // and is back with its next announce.
+            self.forget(other);
+        }
+        let slot = self.peers.next_slot();
+        let mut known = Known {
+            swarm,
+            place: 0,
+            tag: news.tag,
+            home: address.home(),
+            standing: news.standing.with_answer(Standing::CLAIMED, is_claimed),
+            audience: Audience::of_one(address.home()),
+        };
+        known.place = self.swarms[swarm as usize].add(known.key(), endpoint, slot);
+        self.peers.add(who.peer_id, known, news.now);
+        self.index.insert(fingerprint, slot);
+        let claimed_by = is_claimed.then_some(who.source.ip);
+        self.limits.take(swarm, slot, endpoint.ip, claimed_by);
+        self.join(slot, who.peer_id);
+        slot
+    }
+
+    /// A peer that belongs to no client yet joins the one that has its tag, or is a new one.
+    fn join(&mut self, slot: Slot, peer_id: PeerId) {
+        let Known { swarm, tag, .. } = *self.peers.get(slot);
+        if self.find_client(swarm, tag, peer_id).is_some() {
+            self.clients.add_other(tag, slot);
+            self.arrange(tag);
+        } else {
+            self.clients.add_first(tag, slot);
+            self.count(&Records::one(slot), 1);
+        }
+    }
+
+    /// Lets a client that has as many addresses as it may have lose the one that was silent for
+    /// longest, unless all of them were heard of just now. Returns whether there is room.
+    fn make_room_in_client(&mut self, swarm: u32, news: &News<'_>) -> bool {
+        let found = self.find_client(swarm, news.tag, news.client.who.peer_id);
+        let Some(records) = found.map(|slot| self.records(slot)) else {
+            return true;
+        };
+        if records.slots().len() < MOST_RECORDS {
+            return true;
+        }
+        let silence = |&slot: &Slot| self.peers.silence(slot, news.now);
+        let oldest = records.slots().iter().copied().max_by_key(silence);
+        match oldest.filter(|slot| silence(slot) > 0) {
+            Some(oldest) => {
+                self.forget(oldest);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A peer does not belong to its client any more. Returns what that has left.
+    fn leave(&mut self, slot: Slot) -> Option<Records> {
+        let tag = self.peers.get(slot).tag;
+        let records = self.records(slot);
+        let is_counted_by = records.slots().last() == Some(&slot);
+        if is_counted_by {
+            self.count(&records, -1);
+        }
+        self.clients.remove(tag, slot);
+        if records.slots().len() == 1 {
+            return None;
+        }
+        let left = self.clients.records(tag).expect("several were listed");
+        if is_counted_by {
+            self.count(&left, 1);
+        }
+        self.arrange(tag);
+        Some(left)
+    }
+
+    /// Somebody else is at an endpoint now. Whoever it was is not there any more, and not where it
+    /// said that it is besides.
+    fn take_over(&mut self, slot: Slot, news: &News<'_>) {
+        let others = self.leave(slot);
+        for &other in others.iter().flat_map(Records::slots) {
+            if self.peers.get(other).standing.has(Standing::CLAIMED) {
+                self.forget(other);
             }
         }
-        self.peers.touch(slot, now);
+        let peer = *self.peers.get(slot);
+        let standing = news.standing.with(Standing::CLAIMED, peer.standing);
+        let (tag, peer_id) = (news.tag, news.client.who.peer_id);
+        self.peers.set_id(slot, peer_id);
+        let audience = Audience::of_one(peer.home);
+        self.regroup(
+            slot,
+            Known {
+                tag,
+                standing,
+                audience,
+                ..peer
+            },
+        );
+        self.join(slot, peer_id);
     }
 
-    /// The count of the peers of a kind.
-    fn kind(&mut self, key: GroupKey) -> &mut u32 {
-        &mut self.kinds[usize::from(key.is_seeder)][usize::from(key.is_ipv6)]
-    }
-
-    fn leave_group(&mut self, swarm: usize, key: GroupKey, place: u32) {
-        if let Some(moved) = self.swarms[swarm].remove(key, place) {
-            self.peers.get_mut(moved).place = place;
+    /// Says for each of a client's peers who is shown it, and whether it is one of several.
+    fn arrange(&mut self, tag: Tag) {
+        let records = self.clients.records(tag).expect("it has some");
+        let slots = records.slots();
+        let mut homes = [Home::new(Place::Loopback, false); MOST_RECORDS];
+        for (home, &slot) in homes.iter_mut().zip(slots) {
+            *home = self.peers.get(slot).home;
         }
+        let mut audiences = [Audience::default(); MOST_RECORDS];
+        Audience::of_each(&homes[..slots.len()], &mut audiences);
+        for (&slot, audience) in slots.iter().zip(audiences) {
+            let peer = *self.peers.get(slot);
+            let is_one_of_several = slots.len() > 1;
+            let several = Standing::ONE_OF_SEVERAL;
+            let standing = peer.standing.with_answer(several, is_one_of_several);
+            self.regroup(
+                slot,
+                Known {
+                    standing,
+                    audience,
+                    ..peer
+                },
+            );
+        }
+    }
+
+    fn move_home(&mut self, slot: Slot, home: Home) {
+        let peer = *self.peers.get(slot);
+        let audience = Audience::of_one(home);
+        self.regroup(
+            slot,
+            Known {
+                home,
+                audience,
+                ..peer
+            },
+        );
+        if peer.standing.has(Standing::ONE_OF_SEVERAL) {
+            self.arrange(peer.tag);
+        }
+    }
+
+    /// Notes what is known of a peer now, and puts it into the group where that belongs.
+    fn regroup(&mut self, slot: Slot, known: Known) {
+        let before = *self.peers.get(slot);
+        *self.peers.get_mut(slot) = known;
+        if before.key() != known.key() {
+            let endpoint = self.swarms[before.swarm as usize].endpoint(before.key(), before.place);
+            self.leave_group(&before);
+            let place = self.swarms[known.swarm as usize].add(known.key(), endpoint, slot);
+            self.peers.get_mut(slot).place = place;
+        }
+    }
+
+    fn leave_group(&mut self, peer: &Known) {
+        if let Some(moved) = self.swarms[peer.swarm as usize].remove(peer.key(), peer.place) {
+            self.peers.get_mut(moved).place = peer.place;
+        }
+    }
+
+    /// Counts a client, or takes that back: as of the family of the address that it has had for
+    /// longest.
+    fn count(&mut self, records: &Records, by: i32) {
+        let oldest = records.slots().last().expect("a client has an address");
+        let peer = self.peers.get(*oldest);
+        let kind = usize::from(peer.standing.kind().is_complete());
+        let of_kind = &mut self.counted[kind][usize::from(peer.home.is_ipv6())];
+        *of_kind = of_kind.wrapping_add_signed(by);
+        let in_swarm = &mut self.swarms[peer.swarm as usize].clients[kind];
+        *in_swarm = in_swarm.wrapping_add_signed(by);
     }
 
     /// Removes a peer from everywhere. Returns its swarm if it was the last one there.
     fn forget(&mut self, slot: Slot) -> Option<InfoHash> {
-        let peer = self.peers.get(slot);
-        let (key, place, swarm) = (peer.key, peer.place, peer.swarm);
         let endpoint = self.endpoint(slot);
+        self.leave(slot);
+        let peer = *self.peers.get(slot);
+        let swarm = peer.swarm;
         self.index.remove(self.index.fingerprint(swarm, endpoint));
-        if let Some(block) = AddressBlock::of(endpoint.ip) {
-            self.per_address.remove(swarm, block);
-        }
-        self.leave_group(swarm as usize, key, place);
+        let is_claimed = peer.standing.has(Standing::CLAIMED);
+        self.limits.free(swarm, slot, endpoint.ip, is_claimed);
+        self.leave_group(&peer);
         self.peers.remove(slot);
-        *self.kind(key) -= 1;
         if !self.swarms[swarm as usize].is_empty() {
             return None;
         }
@@ -505,23 +637,15 @@ impl Swarms {
         self.unused = Vec::new();
         self.peers = Peers::new();
         self.index.clear();
-        self.per_address = PerAddress::new();
+        self.clients.clear();
         self.display_names = DisplayNames::default();
+        self.limits = Limits::new(self.limits.bounds);
     }
 }
 
-impl Selection {
-    /// Whether members with this key belong to a round of the selection.
-    fn allows(&self, key: GroupKey, own_family: bool) -> bool {
-        let is_visible = match key.scope {
-            Scope::Loopback => self.loopback,
-            Scope::Lan => self.lan,
-            Scope::Global => true,
-        };
-        let as_ipv6 = self.loopback_as_ipv6;
-        let as_ipv6 = as_ipv6.filter(|_| key.scope == Scope::Loopback);
-        let is_own_family = as_ipv6.unwrap_or(key.is_ipv6) == self.is_ipv6;
-        is_visible && is_own_family == own_family && !(self.only_leechers && key.is_seeder)
+impl Address {
+    fn home(&self) -> Home {
+        Home::new(self.place, self.endpoint.ip.is_ipv6())
     }
 }
 

@@ -1,34 +1,11 @@
 //! One swarm: its members, sorted into groups so that those who may be shown to an asker can be
-//! picked without looking at the others.
+//! picked without looking at the others; and how many clients these are.
 //!
 //! Which members are alive, and who may see whom, is decided elsewhere.
 
+use super::group::{GroupKey, Slot};
 use super::members::Members;
-use super::peers::Slot;
-use crate::address::Scope;
 use crate::announce::{Endpoint, InfoHash};
-use std::net::IpAddr;
-
-/// What decides whether a member may be shown to an asker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GroupKey {
-    pub is_seeder: bool,
-    pub is_ipv6: bool,
-    pub scope: Scope,
-}
-
-impl GroupKey {
-    pub fn of(ip: IpAddr, is_seeder: bool) -> GroupKey {
-        GroupKey {
-            is_seeder,
-            is_ipv6: ip.is_ipv6(),
-            scope: Scope::of(ip),
-        }
-    }
-}
-
-/// How many different [`GroupKey`]s there are.
-pub const MOST_GROUPS: usize = 12;
 
 /// Members with the same [`GroupKey`], in no order.
 pub struct Group {
@@ -38,11 +15,13 @@ pub struct Group {
 
 pub struct Swarm {
     pub info_hash: InfoHash,
-    /// Leechers that became seeders since the swarm began.
+    /// Clients that are leechers, and that say they are seeders.
+    pub clients: [u32; 2],
+    /// Clients that have said "completed" since the swarm began.
     pub downloaded: u32,
     /// When it began, in seconds since the tracker did.
     pub began: u32,
-    /// Only groups that have members; most swarms have one or two.
+    /// Only groups that have members; most swarms have a few.
     groups: Vec<Group>,
 }
 
@@ -50,6 +29,7 @@ impl Swarm {
     pub fn new(info_hash: InfoHash, began: u32) -> Swarm {
         Swarm {
             info_hash,
+            clients: [0; 2],
             downloaded: 0,
             began,
             groups: Vec::new(),
@@ -64,12 +44,6 @@ impl Swarm {
         &self.groups
     }
 
-    /// How many members are seeders, or are not.
-    pub fn count(&self, seeders: bool) -> u32 {
-        let of_kind = self.groups.iter().filter(|g| g.key.is_seeder == seeders);
-        of_kind.map(|g| g.members.len() as u32).sum()
-    }
-
     /// Adds a member and returns its place in its group.
     pub fn add(&mut self, key: GroupKey, endpoint: Endpoint, slot: Slot) -> u32 {
         let index = match self.groups.iter().position(|g| g.key == key) {
@@ -78,7 +52,7 @@ impl Swarm {
                 self.groups.reserve_exact(1);
                 self.groups.push(Group {
                     key,
-                    members: Members::new(key.is_ipv6),
+                    members: Members::new(key.home.is_ipv6()),
                 });
                 self.groups.len() - 1
             }

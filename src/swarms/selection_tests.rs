@@ -1,0 +1,215 @@
+//! Tests of `swarms/selection.rs`: who is shown whom, and that it is left to chance.
+
+use super::super::audience::Place;
+use super::super::fixture::*;
+use super::super::store::Swarms;
+use super::*;
+use crate::announce::Endpoint;
+use std::collections::BTreeMap;
+
+const KINDS: [Kind; 3] = [Kind::Leecher, Kind::PerhapsSeeder, Kind::Seeder];
+
+fn of_kind(kind: Kind, endpoint: Endpoint) -> Client {
+    Client {
+        is_complete: kind != Kind::Leecher,
+        has_transferred: kind == Kind::Seeder,
+        ..at(endpoint)
+    }
+}
+
+/// Each asker, each other: whether it is shown when there is nobody else, and whether it is shown
+/// when leechers alone would fill the answer.
+#[test]
+fn who_is_shown_whom_by_kind() {
+    use Kind::{Leecher, PerhapsSeeder, Seeder};
+    for (asker, other, is_shown, is_shown_in_a_crowd) in [
+        (Leecher, Leecher, true, true),
+        (Leecher, PerhapsSeeder, true, true),
+        (Leecher, Seeder, true, true),
+        (PerhapsSeeder, Leecher, true, true),
+        (PerhapsSeeder, PerhapsSeeder, true, false),
+        (PerhapsSeeder, Seeder, true, false),
+        (Seeder, Leecher, true, true),
+        (Seeder, PerhapsSeeder, true, false),
+        (Seeder, Seeder, false, false),
+    ] {
+        let mut swarms = swarms();
+        let asking = of_kind(asker, endpoint("192.0.2.1", 1));
+        let there = endpoint("192.0.2.2", 2);
+        put(&mut swarms, 1, &of_kind(other, there), 0).unwrap();
+        let shown = from_all(&mut swarms, 1, &asking, 9, 0);
+        assert_eq!(shown == [there], is_shown, "{other:?} to {asker:?}");
+        for port in 1..=9 {
+            put(&mut swarms, 1, &at(endpoint("192.0.2.3", port)), 0).unwrap();
+        }
+        let mut rounds = (0..300).map(|_| from_all(&mut swarms, 1, &asking, 9, 0));
+        let is_shown = rounds.any(|shown| {
+            assert_eq!(shown.len(), 9);
+            shown.contains(&there)
+        });
+        assert_eq!(is_shown, is_shown_in_a_crowd, "{other:?} to {asker:?}");
+    }
+}
+
+/// Whoever has transferred something is no client that waits for metadata any more.
+#[test]
+fn a_seeder_that_has_transferred_something_stays_one() {
+    let mut swarms = swarms();
+    let seeder = of_kind(Kind::Seeder, endpoint("192.0.2.1", 1));
+    put(&mut swarms, 1, &seeder, 0).unwrap();
+    let here = endpoint("192.0.2.2", 2);
+    let mut shown = |kind| from_all(&mut swarms, 1, &of_kind(kind, here), 9, 0).len();
+    assert_eq!(shown(Kind::PerhapsSeeder), 1);
+    assert_eq!(shown(Kind::Seeder), 0);
+    assert_eq!(shown(Kind::PerhapsSeeder), 0, "it says nothing new");
+    assert_eq!(shown(Kind::Leecher), 1);
+    assert_eq!(shown(Kind::PerhapsSeeder), 0);
+}
+
+#[test]
+fn own_family_first_then_the_other_under_one_cap() {
+    let mut swarms = swarms();
+    for port in 1..=5 {
+        put(&mut swarms, 1, &at(endpoint("192.0.2.1", port)), 0).unwrap();
+        put(&mut swarms, 1, &at(endpoint("2001:db8::1", port)), 0).unwrap();
+    }
+    for (asker, own_is_ipv6) in [("192.0.2.1", false), ("2001:db8::1", true)] {
+        for most in [0, 3, 4, 8, 30] {
+            let asker = at(endpoint(asker, 5));
+            let peers = from_all(&mut swarms, 1, &asker, most, 0);
+            assert_eq!(peers.len(), most.min(9));
+            let first = &peers[..most.min(4)];
+            assert!(first.iter().all(|peer| peer.ip.is_ipv6() == own_is_ipv6));
+        }
+    }
+}
+
+#[test]
+fn the_kind_counts_for_more_than_the_family() {
+    let mut swarms = swarms();
+    for port in 1..=5 {
+        put(&mut swarms, 1, &seeding(endpoint("192.0.2.1", port)), 0).unwrap();
+        put(&mut swarms, 1, &at(endpoint("2001:db8::1", port)), 0).unwrap();
+    }
+    let asker = of_kind(Kind::PerhapsSeeder, endpoint("192.0.2.9", 9));
+    let shown = from_all(&mut swarms, 1, &asker, 7, 0);
+    let families = shown.iter().map(|peer| peer.ip.is_ipv6());
+    assert!(families.eq([true, true, true, true, true, false, false]));
+}
+
+/// Pearson's test with a fixed seed: of `expected`, each is as likely as any. The bound is exceeded
+/// once in a thousand times.
+fn assert_uniform(
+    swarms: &mut Swarms,
+    asker: &Client,
+    selection: &Selection,
+    expected: usize,
+    bound: f64,
+) {
+    let mut counts = BTreeMap::new();
+    let most = selection.most;
+    let rounds = 40_000 / most;
+    for _ in 0..rounds {
+        let peers = picked(swarms, 1, asker, selection, secs(0));
+        assert_eq!(peers.len(), most);
+        for peer in peers {
+            *counts.entry(peer.port).or_insert(0) += 1;
+        }
+    }
+    assert!(!counts.contains_key(&asker.who.source.port));
+    assert_eq!(counts.len(), expected);
+    let mean = (rounds * most) as f64 / expected as f64;
+    let chi_square: f64 = counts
+        .values()
+        .map(|&count| (f64::from(count) - mean).powi(2) / mean)
+        .sum();
+    assert!(chi_square < bound, "{most}: {chi_square}");
+}
+
+/// 98 degrees of freedom: 147.0.
+#[test]
+fn selection_is_uniform() {
+    let mut swarms = swarms();
+    for port in 1..=100 {
+        let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
+        let kind = KINDS[usize::from(port % 3)];
+        put(&mut swarms, 1, &of_kind(kind, endpoint(ip, port)), 0).unwrap();
+    }
+    let asker = at(endpoint("192.0.2.1", 50));
+    for most in [1, 30, 60] {
+        let selection = all(asker.who.source, most);
+        assert_uniform(&mut swarms, &asker, &selection, 99, 147.0);
+    }
+}
+
+/// Clients with several addresses are no more likely than others, and an asker with several leaves
+/// no trace. Some are shown under another address. 98 degrees of freedom.
+#[test]
+fn selection_is_uniform_among_clients_with_several_addresses() {
+    let mut swarms = swarms();
+    let client = |port: u16| {
+        let client = at(endpoint("192.168.0.1", port)).with_key(port as u8, port.into());
+        match port % 4 {
+            0 => client,
+            1 => client.claiming(endpoint("203.0.113.1", port)),
+            2 => client
+                .claiming(endpoint("192.168.0.2", port))
+                .claiming(endpoint("2001:db8::1", port)),
+            _ => client.claiming(endpoint("127.0.0.1", port)),
+        }
+    };
+    for port in 1..=100 {
+        put(&mut swarms, 1, &client(port), 0).unwrap();
+    }
+    let asker = client(50);
+    let local = "192.168.0.99".parse().unwrap();
+    for (from, machine_as) in [(Place::Loopback, None), (Place::Lan, Some(local))] {
+        let selection = Selection {
+            view: View {
+                from,
+                machine_as,
+                lan_as: None,
+            },
+            is_ipv6: false,
+            both_families: false,
+            most: 30,
+            with_peer_ids: false,
+        };
+        assert_uniform(&mut swarms, &asker, &selection, 99, 147.0);
+    }
+}
+
+#[test]
+fn selection_is_uniform_among_those_who_come_second() {
+    let mut swarms = swarms();
+    for port in 1..=100 {
+        let kind = KINDS[1 + usize::from(port % 3 > 0)];
+        put(
+            &mut swarms,
+            1,
+            &of_kind(kind, endpoint("192.0.2.1", port)),
+            0,
+        )
+        .unwrap();
+    }
+    for port in 1..=5 {
+        put(&mut swarms, 1, &at(endpoint("192.0.2.2", 1000 + port)), 0).unwrap();
+    }
+    let asker = of_kind(Kind::Seeder, endpoint("192.0.2.3", 2000));
+    let selection = all(asker.who.source, 20);
+    let mut counts = BTreeMap::new();
+    for _ in 0..4_000 {
+        let shown = picked(&mut swarms, 1, &asker, &selection, secs(0));
+        let (first, others) = shown.split_at(5);
+        assert!(first.iter().all(|peer| peer.port > 1000));
+        for peer in others {
+            assert_eq!(peer.port % 3, 0, "nobody who is a seeder for certain");
+            *counts.entry(peer.port).or_insert(0) += 1;
+        }
+    }
+    // 33 perhapses, 15 places: 32 degrees of freedom, 62.5.
+    let mean = 4_000.0 * 15.0 / 33.0;
+    let off = |&count: &i32| (f64::from(count) - mean).powi(2) / mean;
+    let chi_square: f64 = counts.values().map(off).sum();
+    assert!(counts.len() == 33 && chi_square < 62.5, "{chi_square}");
+}
