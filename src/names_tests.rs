@@ -3,55 +3,238 @@
 use super::*;
 use std::sync::mpsc;
 
-/// Names whose resolver waits for each answer until the test gives it, and says when the
-/// name after it is asked for.
-fn names() -> (Names, mpsc::Sender<Vec<IpAddr>>, mpsc::Receiver<String>) {
-    let (give, given) = mpsc::channel();
-    let (ask, asked) = mpsc::channel();
-    let given = Mutex::new(given);
-    let names = Names::new(move |name| {
-        ask.send(name.to_owned()).unwrap();
-        given.lock().unwrap().recv().unwrap()
-    });
-    (names, give, asked)
+const NOW: Duration = Duration::from_secs(5);
+/// For what has to happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A deadline that no test lives to see.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// The source number `n`, each a block of its own.
+fn source(n: u8) -> IpAddr {
+    IpAddr::from([192, 168, 1, n])
 }
 
-const NOW: Duration = Duration::from_secs(5);
+fn v4() -> IpAddr {
+    IpAddr::from([192, 168, 0, 7])
+}
+
+/// Names that are resolved at once, but for those that begin with "never": these wait until what
+/// is returned beside is dropped.
+fn names(deadline: Duration) -> (Names, mpsc::Sender<()>) {
+    let (end, is_over) = mpsc::channel::<()>();
+    let is_over = Mutex::new(is_over);
+    let names = Names::with_deadline(deadline, move |name| {
+        if name.starts_with("never") {
+            // An error is the end of the test. All wait, the others for the lock.
+            let _ = lock(&is_over).recv();
+            return Vec::new();
+        }
+        vec!["fd00::7".parse().unwrap(), v4()]
+    });
+    (names, end)
+}
+
+#[track_caller]
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[track_caller]
+fn is_resolved(names: &Names, name: &str, source: IpAddr) {
+    eventually(name, || names.lookup(name, source, NOW) == Some(v4()));
+}
+
+fn state(names: &Names) -> std::sync::MutexGuard<'_, State> {
+    lock(&names.0.state)
+}
 
 #[test]
 fn a_lookup_does_not_wait_and_the_next_one_knows() {
-    let (names, give, asked) = names();
-    assert_eq!(names.lookup("box.lan", false, NOW), None);
-    assert_eq!(asked.recv().unwrap(), "box.lan");
-    assert_eq!(names.lookup("box.lan", false, NOW), None, "asked once only");
-    let v4: IpAddr = "192.168.0.7".parse().unwrap();
+    let (give, given) = mpsc::channel::<Vec<IpAddr>>();
+    let (ask, asked) = mpsc::channel();
+    let given = Mutex::new(given);
+    let names = Names::with_deadline(NEVER, move |name| {
+        ask.send(name.to_owned()).unwrap();
+        lock(&given).recv().unwrap_or_default()
+    });
+    let next_asked = || asked.recv_timeout(PATIENCE).expect("it is asked for");
+    let is_done = || eventually("an answer", || state(&names).running.is_empty());
+    let (over_v4, over_v6) = (source(1), "fd00::1".parse().unwrap());
+    assert_eq!(names.lookup("box.lan", over_v4, NOW), None);
+    assert_eq!(next_asked(), "box.lan");
+    assert_eq!(
+        names.lookup("box.lan", over_v4, NOW),
+        None,
+        "asked once only"
+    );
     let v6: IpAddr = "fd00::7".parse().unwrap();
     give.send(vec![v6, "::ffff:192.168.0.7".parse().unwrap()])
         .unwrap();
-    // The thread takes up the next name only after it has stored the first one's answer.
-    names.lookup("other", false, NOW);
-    assert_eq!(asked.recv().unwrap(), "other");
-    assert_eq!(names.lookup("box.lan", false, NOW), Some(v4));
-    assert_eq!(names.lookup("box.lan", true, NOW), Some(v6));
+    is_done();
+    assert_eq!(names.lookup("box.lan", over_v4, NOW), Some(v4()));
+    assert_eq!(names.lookup("box.lan", over_v6, NOW), Some(v6));
+    assert_eq!(names.lookup("box.lan", over_v4, NOW + LIFE), Some(v4()));
+    assert!(asked.try_recv().is_err(), "nor again while it is young");
     let later = NOW + LIFE + Duration::from_secs(1);
-    assert_eq!(names.lookup("box.lan", true, later), Some(v6), "still");
+    assert_eq!(names.lookup("box.lan", over_v6, later), Some(v6), "still");
+    assert_eq!(next_asked(), "box.lan", "asked anew");
     give.send(Vec::new()).unwrap();
-    assert_eq!(asked.recv().unwrap(), "box.lan", "asked anew");
-    give.send(vec![v4]).unwrap();
-    names.lookup("another", false, later);
-    assert_eq!(asked.recv().unwrap(), "another");
-    assert_eq!(names.lookup("box.lan", true, later), Some(v4));
+    is_done();
+    assert_eq!(names.lookup("box.lan", over_v6, later), Some(v6), "still");
+    let later = later + LIFE + Duration::from_secs(1);
+    names.lookup("box.lan", over_v6, later);
+    assert_eq!(next_asked(), "box.lan");
+    give.send(vec![v4()]).unwrap();
+    is_done();
+    assert_eq!(names.lookup("box.lan", over_v6, later), Some(v4()));
 }
 
 #[test]
-fn what_waits_and_what_is_known_is_bounded() {
-    let (names, _give, asked) = names();
-    names.lookup("first", false, NOW);
-    asked.recv().unwrap();
-    for n in 0..10_000 {
-        names.lookup(&format!("n{n}"), false, NOW);
+fn names_of_one_source_that_never_resolve_are_in_nobodys_way() {
+    let (names, _end) = names(NEVER);
+    for n in 0..40 {
+        names.lookup(&format!("never{n}"), source(1), NOW);
     }
-    let state = lock(&names.0.state);
-    assert_eq!(state.waiting.len(), MOST_WAITING);
-    assert_eq!(state.known.len(), MOST_WAITING + 1);
+    is_resolved(&names, "box.lan", source(2));
+    is_resolved(&names, "other.lan", source(3));
+    let state = state(&names);
+    assert_eq!(state.running.len(), 1, "a thread for a source");
+    assert_eq!(state.waiting.len(), MOST_OF_SOURCE - 1);
+}
+
+#[test]
+fn names_that_take_too_long_leave_their_turn_to_others() {
+    for (deadline, is_in_time) in [(NEVER, false), (Duration::from_millis(20), true)] {
+        let (names, _end) = names(deadline);
+        for n in 1..=RESOLVERS as u8 {
+            names.lookup(&format!("never{n}"), source(n), NOW);
+        }
+        eventually("threads", || state(&names).running.len() == RESOLVERS);
+        let honest = source(100);
+        names.lookup("box.lan", honest, NOW);
+        if is_in_time {
+            is_resolved(&names, "box.lan", honest);
+            let given_up = &state(&names).known["never1"];
+            assert!(!given_up.is_awaited);
+        } else {
+            let state = state(&names);
+            assert_eq!(
+                state.waiting,
+                [("box.lan".into(), AddressBlock::of(honest))]
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_that_never_end_are_bounded() {
+    let (names, _end) = names(Duration::from_millis(1));
+    for n in 0..60 {
+        names.lookup(&format!("never{n}"), source(n), NOW);
+    }
+    let is_full = || {
+        let state = state(&names);
+        state.running.iter().filter(|r| r.is_overdue).count() == MOST_THREADS
+    };
+    eventually("all threads take too long", is_full);
+    let state = state(&names);
+    assert_eq!(state.running.len(), MOST_THREADS);
+    assert_eq!(state.waiting.len(), 60 - MOST_THREADS);
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_better_than_none() {
+    let (give, given) = mpsc::channel::<()>();
+    let given = Mutex::new(given);
+    let names = Names::with_deadline(Duration::from_millis(1), move |_| {
+        let _ = lock(&given).recv();
+        vec![v4()]
+    });
+    names.lookup("box.lan", source(1), NOW);
+    let is_given_up = || state(&names).running.iter().any(|r| r.is_overdue);
+    eventually("it takes too long", is_given_up);
+    assert_eq!(names.lookup("box.lan", source(1), NOW), None);
+    give.send(()).unwrap();
+    is_resolved(&names, "box.lan", source(1));
+}
+
+#[test]
+fn a_source_has_few_places_until_its_names_are_old() {
+    let (names, _end) = names(NEVER);
+    let ask = |n: usize, now| names.lookup(&format!("n{n}"), source(1), now);
+    for n in 0..1000 {
+        ask(n, NOW);
+    }
+    assert_eq!(state(&names).known.len(), MOST_OF_SOURCE);
+    let is_idle = || state(&names).known.values().all(|known| !known.is_awaited);
+    eventually("answers", is_idle);
+    for (now, is_known) in [(NOW + LIFE, false), (NOW + LIFE + NOW, true)] {
+        ask(2000, now);
+        assert_eq!(state(&names).known.contains_key("n2000"), is_known);
+    }
+    // What others have is not forgotten for that.
+    names.lookup("box.lan", source(2), NOW);
+    eventually("answers", is_idle);
+    for n in 3000..3004 {
+        ask(n, NOW + LIFE * 3);
+    }
+    assert!(state(&names).known.contains_key("box.lan"));
+}
+
+/// A state that is full, `each` names for a source.
+fn full(each: usize) -> State {
+    let mut state = State::default();
+    for n in 0..MOST_KNOWN {
+        let block = AddressBlock::of(IpAddr::from([10, 0, 0, (n / each) as u8]));
+        let known = Known {
+            source: block,
+            since: NOW + Duration::from_millis(n as u64),
+            is_awaited: false,
+            addresses: Vec::new(),
+        };
+        state.known.insert(format!("n{n}"), known);
+    }
+    state
+}
+
+/// (names of each source, names that the newcomer has) → whether somebody gives way to it.
+#[test]
+fn where_there_is_no_room_those_give_way_who_have_most() {
+    for (each, own, gives_way) in [
+        (1, 0, false),
+        (2, 0, true),
+        (4, 0, true),
+        (4, 2, true),
+        (4, 3, false),
+        (2, 1, false),
+    ] {
+        let mut state = full(each);
+        let newcomer = AddressBlock::of(source(1));
+        for n in 0..own {
+            let known = state.known.get_mut(&format!("n{}", MOST_KNOWN - 1 - n));
+            known.expect("it is full").source = newcomer;
+        }
+        let has_room = state.make_room("box.lan", newcomer, NOW);
+        assert_eq!(has_room, gives_way, "{each} {own}");
+        assert_eq!(state.known.len(), MOST_KNOWN - usize::from(gives_way));
+        assert_eq!(state.known.contains_key("n0"), !gives_way, "the oldest");
+        assert_eq!(state.count(newcomer), own);
+    }
+    let mut state = full(4);
+    state
+        .known
+        .values_mut()
+        .for_each(|known| known.is_awaited = true);
+    assert!(!state.make_room("box.lan", None, NOW), "all are awaited");
+    let mut state = full(1);
+    let later = NOW + LIFE + Duration::from_secs(1);
+    assert!(state.make_room("box.lan", None, later), "all are old");
+    assert!(state.known.is_empty());
+    let mut state = full(1);
+    assert!(state.make_room("n7", None, NOW), "it is known already");
+    assert_eq!(state.known.len(), MOST_KNOWN);
 }

@@ -120,7 +120,7 @@ impl Tracker {
         reply.external_ip = announce.source;
         reply.is_first_peer = false;
         reply.peers.clear();
-        let resolve = |name: &str| self.names.lookup(name, announce.source.is_ipv6(), now);
+        let resolve = |name: &str| self.names.lookup(name, announce.source, now);
         let asker = Asker::of(announce, &self.surroundings, resolve);
         let selection = self.selection(announce, &asker);
 
