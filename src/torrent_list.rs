@@ -6,7 +6,7 @@
 //! searches, or goes on in a list that is longer than an answer, may have to come again, and is
 //! remembered until the next look.
 
-use crate::swarms::list::{Best, MOST_ROWS, Order, Query};
+use crate::swarms::list::{Best, MOST_ROWS, Order, Query, Ranked};
 use crate::tracker::Tracker;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
@@ -93,7 +93,7 @@ impl Look {
         let all = self.best.first()?;
         if all.found <= MOST_ROWS {
             let mut best = Best::new(query.clone());
-            all.rows.iter().for_each(|(_, row)| best.offer(row));
+            all.rows.iter().for_each(|Ranked(_, row)| best.offer(row));
             best.finish();
             return Some(Arc::new(best));
         }

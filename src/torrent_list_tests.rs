@@ -53,7 +53,7 @@ fn numbers(best: &Best) -> Vec<usize> {
     let number = |row: &[u8]| std::str::from_utf8(&row[15..]).unwrap().parse().unwrap();
     best.rows
         .iter()
-        .map(|(_, row)| number(&row.info_hash.0))
+        .map(|Ranked(_, row)| number(&row.info_hash.0))
         .collect()
 }
 
@@ -90,7 +90,7 @@ fn a_name_goes_with_its_torrent() {
         let best = list.find(tracker, &Query::default(), now).expect("a look");
         let rows = best.rows.iter();
         let name = |row: &Row| row.name.as_deref().unwrap_or("none").to_owned();
-        rows.map(|(_, row)| name(row)).collect::<Vec<_>>()
+        rows.map(|Ranked(_, row)| name(row)).collect::<Vec<_>>()
     };
     let name = |tracker: &Tracker, text: &str| {
         let query = "info_hash=torrent--------00001&peer_id=-MF1000-abcdefghijkl&port=1";
@@ -156,7 +156,7 @@ fn who_wants_another_part_of_a_long_list_has_it_with_the_next_look() {
     let find = |query: &Query, now| list.find(&tracker, query, now);
     let all = find(&Query::default(), secs(10)).expect("a look");
     assert_eq!((all.found, all.more), (torrents, torrents - MOST_ROWS));
-    let last = all.rows.last().map(|(key, _)| key.clone());
+    let last = all.rows.last().map(|Ranked(key, _)| key.clone());
     let next = Query {
         after: last,
         ..Query::default()

@@ -5,7 +5,7 @@
 
 use super::{display_name, query};
 use crate::announce::InfoHash;
-use crate::swarms::list::{Best, Key, Order, Query};
+use crate::swarms::list::{Best, Key, Order, Query, Ranked, lower_case};
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,7 @@ pub fn read(query: &[u8]) -> Query {
                 }
             }
             b"search" => {
-                let search = text.trim().to_lowercase();
+                let search = lower_case(text.trim());
                 read.search = search.chars().take(MOST_SEARCH).collect();
             }
             b"after" => read.after = read_key(&text),
@@ -50,12 +50,12 @@ pub fn render(best: &Best, started: SystemTime, now: Duration) -> String {
         best.more
     );
     match best.rows.last().filter(|_| best.more > 0) {
-        Some((key, _)) => write_text(&mut out, &write_key(key)),
+        Some(Ranked(key, _)) => write_text(&mut out, &write_key(key)),
         None => out.push_str("null"),
     }
     out.push_str(",\"torrents\":[");
     let mut before = "\n";
-    for (_, row) in &best.rows {
+    for Ranked(_, row) in &best.rows {
         let _ = write!(
             out,
             "{before}{{\"info_hash\":\"{}\",\"name\":",

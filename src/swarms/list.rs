@@ -8,6 +8,9 @@
 use super::counts::Counts;
 use super::store::Swarms;
 use crate::announce::InfoHash;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::mem;
 use std::sync::Arc;
 
 /// Rows in an answer at most.
@@ -60,21 +63,25 @@ pub struct Query {
     pub after: Option<Key>,
 }
 
+/// A row and its place; compared by that alone.
+#[derive(Clone, Debug)]
+pub struct Ranked(pub Key, pub Row);
+
 /// The best rows for a query, of those that were offered.
 #[derive(Debug)]
 pub struct Best {
     /// The query.
     pub query: Query,
-    /// The first 500, in their order; more of them, in none, until it is finished.
-    pub rows: Vec<(Key, Row)>,
+    /// The first 500, in their order, when it is finished.
+    pub rows: Vec<Ranked>,
     /// How many torrents were found, whether they are among these rows or not.
     pub found: usize,
     /// How many come after the last row.
     pub more: usize,
+    /// The best so far, the last of them on top.
+    heap: BinaryHeap<Ranked>,
     /// `query.search` as digits, if it can be the beginning of an info_hash.
     digits: Option<Vec<u8>>,
-    /// What comes after this is not among the best.
-    last: Option<Key>,
 }
 
 impl Swarms {
@@ -106,7 +113,7 @@ impl Order {
                 (u32::MAX - seeders.saturating_add(leechers), String::new())
             }
             Order::Name => match &row.name {
-                Some(name) => (0, name.to_lowercase()),
+                Some(name) => (0, lower_case(name)),
                 None => (1, String::new()),
             },
         };
@@ -129,7 +136,7 @@ impl Best {
             rows: Vec::new(),
             found: 0,
             more: 0,
-            last: None,
+            heap: BinaryHeap::new(),
         }
     }
 
@@ -144,33 +151,29 @@ impl Best {
             return;
         }
         self.more += 1;
-        if self.last.as_ref().is_some_and(|last| key > *last) {
-            return;
-        }
-        self.rows.push((key, row.clone()));
-        // Not with every row, which would be the slower.
-        if self.rows.len() == 2 * MOST_ROWS {
-            self.cut();
+        if self.heap.len() < MOST_ROWS {
+            self.heap.push(Ranked(key, row.clone()));
+        } else if let Some(mut last) = self.heap.peek_mut() {
+            if key < last.0 {
+                *last = Ranked(key, row.clone());
+            }
         }
     }
 
     /// All have been offered.
     pub fn finish(&mut self) {
-        self.cut();
+        self.rows = mem::take(&mut self.heap).into_sorted_vec();
         self.more -= self.rows.len();
-    }
-
-    fn cut(&mut self) {
-        self.rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        self.rows.truncate(MOST_ROWS);
-        if self.rows.len() == MOST_ROWS {
-            self.last = self.rows.last().map(|(key, _)| key.clone());
-        }
     }
 
     fn matches(&self, row: &Row) -> bool {
         let search = &self.query.search;
-        let has_name = |name: &Arc<str>| name.to_lowercase().contains(search);
+        let has_name = |name: &Arc<str>| {
+            let (name, search) = (lower_case(name), search.as_bytes());
+            name.as_bytes()
+                .windows(search.len())
+                .any(|part| part == search)
+        };
         let has_digits = |digits: &Vec<u8>| {
             let digit = |at: usize| row.info_hash.0[at / 2] >> (4 * (1 - at % 2)) & 15;
             digits
@@ -182,6 +185,43 @@ impl Best {
             || row.name.as_ref().is_some_and(has_name)
             || self.digits.as_ref().is_some_and(has_digits)
     }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Ranked) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Ranked) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Ranked) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Ranked {}
+
+/// Without the difference between capital and small letters in Latin, Greek and Cyrillic. Not by
+/// std's function for all scripts, whose tables would add 17 KB to the executable.
+pub fn lower_case(text: &str) -> String {
+    let lower = |char: char| {
+        let distance = match char {
+            'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | 'Α'..='Ρ' | 'Σ'..='Ϋ' | 'А'..='Я' => 32,
+            'Ѐ'..='Џ' => 80,
+            // Here they take turns.
+            'Ā'..='Į' | 'Ĳ'..='Ķ' | 'Ŋ'..='Ŷ' => 1 - u32::from(char) % 2,
+            'Ĺ'..='Ň' | 'Ź'..='Ž' => u32::from(char) % 2,
+            _ => 0,
+        };
+        char::from_u32(u32::from(char) + distance).unwrap_or(char)
+    };
+    text.chars().map(lower).collect()
 }
 
 #[cfg(test)]
