@@ -34,7 +34,7 @@ pub const HTML: &[(&str, &str)] = &[
         "Content-Security-Policy",
         "default-src 'none'; connect-src 'self'; img-src data:; \
          style-src 'sha256-jIzLcVoKT7KWsSn6qoLjuvH9nezie7LWjijERdaikYA='; \
-         script-src 'sha256-rNiZhUf+HhWP1myLYT+3JWGxH3Ait7zR7dRD0+c/kWY='; \
+         script-src 'sha256-yHYWHiF6msrlipM/RIifCbN070L36A+ZqoYBHjjxQuQ='; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
