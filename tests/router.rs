@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -154,8 +155,8 @@ fn announce_from_the_lan(net: &Internet) {
     });
 }
 
-/// The port at which aria2 listens where nobody else does.
-const ARIA2: u16 = 20000;
+/// aria2 listens at one of these, whichever it likes.
+const ARIA2: Range<u16> = 20000..20020;
 
 /// A seeder at home announces to `its_url`; somebody on the internet, who knows the tracker by a
 /// URL that it printed for the internet, downloads from it.
@@ -174,7 +175,7 @@ fn a_file_moves(seeder: fn(&Internet) -> &Machine, its_url: &str, scheme: &str) 
     let IpAddr::V4(at) = seeder.address(Family::V4) else {
         panic!("not of IPv4");
     };
-    net.forward(ARIA2, at);
+    ARIA2.for_each(|port| net.forward(port, at));
     let mut swarm = Swarm::new();
     swarm.seed(aria2(), Some(seeder), &[its_url]);
     expect_line(&tracker, "first peer");
