@@ -5,7 +5,7 @@
 const ADDRESS_SPACE: usize = 110_000 * 1024;
 /// What a peer takes of it at most, when each has a torrent of its own and the tables have just
 /// doubled.
-const ADDRESS_SPACE_OF_PEER: usize = 480;
+const ADDRESS_SPACE_OF_PEER: usize = 560;
 /// Fewer would be of no use to anybody.
 const LEAST_PEERS: u32 = 1000;
 

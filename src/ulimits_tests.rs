@@ -27,8 +27,8 @@ fn this_process_has_a_list() {
 #[test]
 fn peers_get_what_the_program_leaves() {
     let free = |bytes| peers_in(ADDRESS_SPACE + bytes);
-    assert_eq!(free(480 * 5_000), 5_000);
-    assert_eq!(free(480 * 5_000 - 1), 4_999);
+    assert_eq!(free(560 * 5_000), 5_000);
+    assert_eq!(free(560 * 5_000 - 1), 4_999);
     assert_eq!(free(0), LEAST_PEERS);
     assert_eq!(peers_in(0), LEAST_PEERS);
     assert_eq!(peers_in(usize::MAX), u32::MAX);

@@ -46,10 +46,10 @@ fn fill(tracker: &contenders::Contender) {
     for n in 0..100_000_u32 {
         let hash = contenders::info_hash(n % 1_000);
         let hash = String::from_utf8_lossy(&hash);
-        let (a, b) = (n / 50_000, 1_024 + n % 50_000);
+        let port = 1_024 + n / 1_000;
         let request = format!(
-            "GET /announce?info_hash={hash}&peer_id=-MB1000-abcdefghijkl&port={b}&left=1\
-             &numwant=0&ip=10.0.0.{a} HTTP/1.1\r\n\r\n"
+            "GET /announce?info_hash={hash}&peer_id=-MB1000-abcdefghijkl&port={port}&left=1\
+             &numwant=0&key={n:x} HTTP/1.1\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).expect("to send");
         let length = stream.read(&mut answer).expect("an answer");

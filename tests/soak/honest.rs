@@ -279,7 +279,7 @@ impl<'a> Client<'a> {
             Event::Stopped => "&event=stopped",
         };
         let query = format!(
-            "info_hash={hash}&peer_id=-MF1000-abcdefghijkl&port={}&left={}{event}&compact={}",
+            "info_hash={hash}&peer_id=-MF1000-abcdefghijkl&port={}&downloaded=1&left={}{event}&compact={}",
             news.address.port(),
             u8::from(!news.is_seeder),
             self.random.below(2)

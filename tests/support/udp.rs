@@ -94,6 +94,10 @@ impl Client {
     pub fn announce_packet(&self, hash: &[u8; 20], port: u16, left: u8, event: u8) -> Vec<u8> {
         let mut packet = self.packet(1, hash);
         packet.resize(98, 0);
+        // As over HTTP, so that it is the same client.
+        packet[36..56].copy_from_slice(b"-MF1000-abcdefghijkl");
+        // Something was downloaded: who has nothing left is a seeder for certain.
+        packet[63] = 1;
         packet[71] = left;
         packet[83] = event;
         packet[92..96].copy_from_slice(&[0xff; 4]);
