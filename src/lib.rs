@@ -28,6 +28,10 @@ pub mod refusal;
 
 pub mod address;
 
+pub mod network;
+
+pub mod decoys;
+
 pub mod tracker;
 
 pub mod swarms;

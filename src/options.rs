@@ -4,8 +4,9 @@
 //! when it is bound.
 
 use crate::address;
-use crate::gate::trusted::Network;
+use crate::gate::trusted;
 use crate::log::Verbosity;
+use crate::network::Network;
 use getopts::{Fail, Matches};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -104,7 +105,7 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         trust_proxy: {
             let mut trusted = Vec::new();
             each(&matches, "trust-proxy", &mut |text| {
-                trusted.push(Network::parse(text)?);
+                trusted.push(trusted::parse(text)?);
                 Ok(())
             })?;
             trusted

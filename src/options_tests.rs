@@ -66,7 +66,7 @@ fn every_option_in_every_spelling() {
     let expected = ["127.0.0.1", "::1", "fd00::5"].map(|ip| ip.parse::<IpAddr>().unwrap());
     assert_eq!(bound, expected);
     let trusted = options("--trust-proxy 10.0.0.2 --trust-proxy=fd00::/8");
-    let expected = ["10.0.0.2", "fd00::/8"].map(|text| Network::parse(text).unwrap());
+    let expected = ["10.0.0.2", "fd00::/8"].map(|text| trusted::parse(text).unwrap());
     assert_eq!(trusted.trust_proxy, expected);
     assert_eq!(parsed("-h"), Ok(Command::Help));
     assert_eq!(parsed("-p 1 --help"), Ok(Command::Help));

@@ -1,7 +1,7 @@
 //! Tests of `gate/forwarded.rs`.
 
 use super::*;
-use crate::gate::trusted::Network;
+use crate::gate::trusted;
 use proptest::prelude::*;
 
 /// The address of a trusted proxy, next to which there are others in 10.0.0.0/8 and fd00::/8.
@@ -11,7 +11,7 @@ const PROXY: &str = "10.0.0.2";
 fn asked_from(from: &str, lines: &[&str]) -> (String, String) {
     let trusted = Trusted(
         ["10.0.0.0/8", "fd00::/8"]
-            .map(|n| Network::parse(n).unwrap())
+            .map(|n| trusted::parse(n).unwrap())
             .into(),
     );
     let bytes = format!("GET / HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
@@ -116,7 +116,7 @@ fn what_is_no_address_of_a_client() {
 fn a_loopback_address_is_a_clients_only_on_this_machine() {
     assert_unreadable("127.0.0.1", &["X-Forwarded-For: 127.0.0.1"]);
     assert_unreadable("::1", &["Forwarded: for=\"[::1]:80\""]);
-    let trusted = Trusted(vec![Network::parse("127.0.0.0/8").unwrap()]);
+    let trusted = Trusted(vec![trusted::parse("127.0.0.0/8").unwrap()]);
     let bytes = b"GET / HTTP/1.1\r\nX-Real-IP: 127.0.0.5\r\n\r\n";
     let head = head::parse(bytes).unwrap();
     let client: IpAddr = "127.0.0.5".parse().unwrap();

@@ -19,7 +19,7 @@ fn what_lies_in_a_network_and_what_does_not() {
         ("::ffff:10.0.0.2", "10.0.0.2", "10.0.0.3"),
         ("2000::/3", "2001:db8::1", "4000::1 32.0.0.0"),
     ] {
-        let trusted = Trusted(vec![Network::parse(network).unwrap()]);
+        let trusted = Trusted(vec![parse(network).unwrap()]);
         let contains = |ip: &str| trusted.contains(ip.parse().unwrap());
         assert!(inside.split(' ').all(contains), "{inside} in {network}");
         assert!(!outside.split(' ').any(contains), "{outside} in {network}");
@@ -28,11 +28,7 @@ fn what_lies_in_a_network_and_what_does_not() {
 
 #[test]
 fn any_of_several_networks_will_do_and_none_contains_nobody() {
-    let trusted = Trusted(
-        ["10.0.0.2", "fd00::/8"]
-            .map(|n| Network::parse(n).unwrap())
-            .into(),
-    );
+    let trusted = Trusted(["10.0.0.2", "fd00::/8"].map(|n| parse(n).unwrap()).into());
     for (ip, expected) in [("10.0.0.2", true), ("fd12::", true), ("10.0.0.3", false)] {
         assert_eq!(trusted.contains(ip.parse().unwrap()), expected, "{ip}");
         assert!(!Trusted::default().contains(ip.parse().unwrap()));
@@ -65,6 +61,6 @@ fn what_is_no_network_is_told_what_is_accepted() {
         ("0.0.0.0", "no machine has such an address"),
         ("ff02::1", "no machine has such an address"),
     ] {
-        assert_eq!(Network::parse(text), Err(expected), "{text}");
+        assert_eq!(parse(text), Err(expected), "{text}");
     }
 }

@@ -50,5 +50,6 @@ pub use bounds::{Bounds, LimitReached};
 pub use counts::{Counts, Totals};
 pub use group::Kind;
 pub use overview::OneAddress;
+pub use random::{Random, draw};
 pub use selection::Selection;
 pub use store::{Address, Announced, Entry, Identity, Swarms};
