@@ -12,11 +12,13 @@
 
 use crate::address::{self, Scope};
 use crate::announce::{Endpoint, InfoHash, Peer, PeerId};
+use crate::lock::lock;
 use crate::network::Network;
 use crate::swarms::{Random, draw};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How long a decoy lives, in seconds: each its own time.
@@ -40,6 +42,7 @@ const SET_ASIDE: [&str; 6] = [
 pub struct Decoys {
     networks: Vec<Network>,
     key: RandomState,
+    random: Mutex<Random>,
 }
 
 /// Why a network may not have decoys; for a person, to be put behind the option and its value.
@@ -104,23 +107,29 @@ pub struct Shares {
 impl Decoys {
     /// Decoys in these networks, which are [`check`]ed.
     pub fn new(networks: Vec<Network>) -> Decoys {
+        let key = RandomState::new();
         Decoys {
             networks,
-            key: RandomState::new(),
+            random: Mutex::new(Random::new(key.hash_one("which decoys are picked"))),
+            key,
         }
     }
 
-    /// Shares out the `wanted` places of an answer for which there are `real` peers. `most` is how
-    /// many anybody gets.
+    /// Where the numbers for an answer come from.
+    pub fn random(&self) -> MutexGuard<'_, Random> {
+        lock(&self.random)
+    }
+
+    /// Shares out the places of an answer of the given family to an asker: of how many `real` peers,
+    /// how many are `wanted`, and the `most` that anybody gets.
     pub fn share(
         &self,
-        answer: &Answer<'_>,
-        real: usize,
-        wanted: usize,
-        most: usize,
+        asker: IpAddr,
+        is_ipv6: bool,
+        (real, wanted, most): (usize, usize, usize),
         random: &mut Random,
     ) -> Shares {
-        let of = match self.networks_for(answer).next() {
+        let of = match self.networks_for(asker, is_ipv6).next() {
             Some(_) => beside(real, most),
             None => 0,
         };
@@ -151,7 +160,9 @@ impl Decoys {
         let mut numbers = Vec::with_capacity(shares.decoys);
         draw(random, shares.of as u32, shares.decoys, &mut numbers);
         for number in numbers {
-            if let Some(decoy) = self.decoy(answer, number) {
+            let decoy = self.decoy(answer, number);
+            let is_new = |new: &Peer| peers.iter().all(|p| p.endpoint.ip != new.endpoint.ip);
+            if let Some(decoy) = decoy.filter(is_new) {
                 let place = random.below(peers.len() as u32 + 1) as usize;
                 peers.insert(place, decoy);
             }
@@ -167,10 +178,9 @@ impl Decoys {
         let generation = (answer.now.as_secs() + (lot >> 32)) / life;
         let hash = |what: &str| self.key.hash_one((whose, generation, what));
 
-        let networks = self.networks_for(answer).count() as u64;
-        let network = self
-            .networks_for(answer)
-            .nth((hash("network") % networks) as usize)?;
+        let networks = || self.networks_for(answer.asker, answer.is_ipv6);
+        let which = hash("network") % networks().count().max(1) as u64;
+        let network = networks().nth(which as usize)?;
         let end = u128::from(hash("upper half")) << 64 | u128::from(hash("lower half"));
         let (port, peer_id) = looks(hash("client"), &|n| hash(["a", "b", "c"][n]));
         let endpoint = Endpoint {
@@ -191,10 +201,11 @@ impl Decoys {
     }
 
     /// Those whose addresses this asker might be shown of a real peer.
-    fn networks_for(&self, answer: &Answer<'_>) -> impl Iterator<Item = &Network> {
-        let (is_ipv6, asker) = (answer.is_ipv6, Scope::of(answer.asker));
+    fn networks_for(&self, asker: IpAddr, is_ipv6: bool) -> impl Iterator<Item = &Network> {
+        let is_near = Scope::of(asker) != Scope::Global;
         self.networks.iter().filter(move |network| {
-            network.is_ipv6() == is_ipv6 && address::is_reachable_from(asker, network.address(0))
+            let leads_there = is_near || Scope::of(network.address(0)) == Scope::Global;
+            network.is_ipv6() == is_ipv6 && leads_there
         })
     }
 }

@@ -100,7 +100,7 @@ fn shares_add_up_and_decoys_have_a_third_at_most() {
                 real: places,
                 decoys: of_decoys,
                 of,
-            } = decoys.share(&at(0), real, wanted, 30, &mut random);
+            } = decoys.share(at(0).asker, false, (real, wanted, 30), &mut random);
             assert_eq!(places + of_decoys, wanted.min(real + of));
             assert!(places <= real && of_decoys <= of);
             assert!(
@@ -118,18 +118,13 @@ fn shares_add_up_and_decoys_have_a_third_at_most() {
 fn without_a_network_that_leads_the_asker_somewhere_there_are_none() {
     let lan = decoys(&["192.168.1.0/24"]);
     let mut random = Random::new(1);
-    let from = |asker, is_ipv6| Answer {
-        asker: ip(asker),
-        is_ipv6,
-        ..at(0)
-    };
     for (asker, is_ipv6, expected) in [
         ("198.51.100.9", false, 0),
         ("192.168.1.9", false, 10),
         ("127.0.0.1", false, 10),
         ("192.168.1.9", true, 0),
     ] {
-        let shares = lan.share(&from(asker, is_ipv6), 20, 30, 30, &mut random);
+        let shares = lan.share(ip(asker), is_ipv6, (20, 30, 30), &mut random);
         assert_eq!(shares.of, expected, "{asker}");
     }
 }
@@ -255,7 +250,7 @@ fn asking_again_and_again_does_not_tell_them_apart() {
         let mut seen: HashMap<Endpoint, u32> = HashMap::new();
         let (mut firsts, mut answers) = (0, 0);
         for _ in 0..10_000 {
-            let shares = decoys.share(&at(0), real, wanted, 30, &mut random);
+            let shares = decoys.share(at(0).asker, false, (real, wanted, 30), &mut random);
             let mut numbers = Vec::new();
             draw(&mut random, real as u32, shares.real, &mut numbers);
             let mut peers: Vec<_> = numbers.into_iter().map(real_peer).collect();

@@ -2,6 +2,7 @@
 //! or may have decoys, is for those to say who ask.
 
 use crate::address;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Addresses that begin with the same bits. A single address is one, too.
@@ -69,6 +70,13 @@ impl Network {
 
     fn prefix(&self, ip: u128) -> u128 {
         ip.checked_shr(self.free).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Network {
+    /// As [`Network::parse`] reads it, its first address first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address(0), self.bits())
     }
 }
 

@@ -36,6 +36,7 @@ fn how_many_bits_are_shared_and_free() {
         let network = network(text);
         let seen = (network.bits(), network.free_bits(), network.is_ipv6());
         assert_eq!(seen, (bits, free, is_ipv6), "{text}");
+        assert_eq!(Network::parse(&network.to_string()), Some(network));
     }
 }
 

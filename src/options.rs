@@ -53,6 +53,8 @@ pub struct Options {
     pub public_page: bool,
     /// Whether the router is asked to forward the port.
     pub map_port: bool,
+    /// Where decoys seem to live; whether they may is for `decoys.rs` to say.
+    pub decoys: Vec<Network>,
     /// How much to log.
     pub verbosity: Verbosity,
 }
@@ -117,6 +119,17 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         list: matches.opt_present("list"),
         public_page: matches.opt_present("public-page"),
         map_port: matches.opt_present("map-port"),
+        decoys: {
+            let mut networks = Vec::new();
+            each(&matches, "decoys", &mut |text| {
+                networks.push(Network::parse(text).ok_or(
+                    "a network is written like 192.0.2.0/24 or 2001:db8::/64, \
+                     without a name or a port",
+                )?);
+                Ok(())
+            })?;
+            networks
+        },
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
                 return Err(format!(
@@ -220,6 +233,15 @@ fn known_options() -> getopts::Options {
             "map-port",
             "have the router forward the port, and print announce\n\
              URLs for the internet (by PCP, NAT-PMP or UPnP)",
+        )
+        .optmulti(
+            "",
+            "decoys",
+            "show made-up peers with addresses of this network\n\
+             beside the real ones, so that a list of peers proves\n\
+             nothing; yours or a documentation network; may be\n\
+             repeated (default none)",
+            "ADDRESS/BITS",
         )
         .optflagmulti("v", "verbose", "log announces (100 a second at most)")
         .optflagmulti("q", "quiet", "log only the announce URLs and errors")

@@ -27,6 +27,7 @@ fn defaults_are_those_of_py3bt_tracker() {
         list: false,
         public_page: false,
         map_port: false,
+        decoys: vec![],
         verbosity: Verbosity::Normal,
     };
     assert_eq!(options(""), expected);

@@ -2,6 +2,7 @@
 //! What each of them does is its own business.
 
 use crate::counters::Counters;
+use crate::decoys::{self, Decoys};
 use crate::gate::limits::Limits;
 use crate::gate::serve;
 use crate::gate::trusted::Trusted;
@@ -26,7 +27,7 @@ use crate::udp::connection_id::ConnectionIds;
 use crate::udp::sockets::Sockets;
 use crate::ulimits;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::Thread;
 use std::time::Instant;
@@ -57,14 +58,17 @@ pub fn start(options: &Options) -> Result<(), String> {
         }
         Udp::AsTcp(sockets) | Udp::Each(sockets) => sockets,
     };
+    let decoys = decoys(options, &own_addresses)?;
     let settings = settings(options, &log);
     let life = settings.life();
     let public = Arc::new(PublicAddress::new(Vec::new(), place.port, place.has_udp));
     let service = Arc::new(Service {
-        tracker: Tracker::new(settings).within(Surroundings {
-            own_addresses: Arc::clone(&own_addresses),
-            public_address: Arc::clone(&public),
-        }),
+        tracker: Tracker::new(settings)
+            .with_decoys(decoys)
+            .within(Surroundings {
+                own_addresses: Arc::clone(&own_addresses),
+                public_address: Arc::clone(&public),
+            }),
         began: Instant::now(),
         scrape: options.scrape,
         counters: Counters::new(),
@@ -205,6 +209,20 @@ fn settings(options: &Options, log: &Log) -> Settings {
             ..Bounds::default()
         },
     }
+}
+
+/// Decoys in the networks that the operator named, if these may have some.
+fn decoys(options: &Options, own: &OwnAddresses) -> Result<Option<Decoys>, String> {
+    // Where they cannot be listed, those are known by which others reach this machine.
+    let own: Vec<_> = match own.to_listen_on(&[]) {
+        Some(listed) => listed.iter().map(SocketAddr::ip).collect(),
+        None => own.reached_by(&options.bind),
+    };
+    for network in &options.decoys {
+        decoys::check(network, &own).map_err(|why| format!("--decoys '{network}': {why}"))?;
+    }
+    let networks = options.decoys.clone();
+    Ok((!networks.is_empty()).then(|| Decoys::new(networks)))
 }
 
 fn cannot_start(error: io::Error) -> String {

@@ -5,6 +5,7 @@
 //! [`Reply`] or a [`Refusal`].
 
 use crate::announce::{Announce, EndedSwarm, Event, InfoHash, Reply};
+use crate::decoys::Decoys;
 use crate::lock::lock;
 use crate::names::Names;
 use crate::refusal::Refusal;
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// Where an asker is, and what it can reach from there.
 mod asker;
+
+/// Picking for an answer that has decoys in it.
+mod with_decoys;
 
 /// How many of the dead one request sweeps away at most: more than a request can add, so that a
 /// backlog melts, and few enough that nobody waits.
@@ -66,6 +70,7 @@ pub struct Tracker {
     swarms: Mutex<Swarms>,
     names: Names,
     surroundings: Surroundings,
+    decoys: Option<Decoys>,
     /// When it was last looked for torrents with one address, and what was found.
     looked: Mutex<Option<(Duration, OneAddress)>>,
 }
@@ -84,6 +89,11 @@ impl Tracker {
         }
     }
 
+    /// The same, with decoys in its answers.
+    pub fn with_decoys(self, decoys: Option<Decoys>) -> Tracker {
+        Tracker { decoys, ..self }
+    }
+
     /// A tracker that resolves DNS names in its own way.
     pub fn with_names(settings: Settings, names: Names) -> Tracker {
         Tracker {
@@ -91,6 +101,7 @@ impl Tracker {
             settings,
             names,
             surroundings: Surroundings::default(),
+            decoys: None,
             looked: Mutex::new(None),
         }
     }
@@ -129,7 +140,18 @@ impl Tracker {
             swarms.sweep(now, SWEEP_MOST, &mut reply.ended);
             match store(&mut swarms, announce, &asker, now, reply)? {
                 Some(entry) => {
-                    swarms.pick(entry, &selection, now, &mut reply.peers);
+                    match &self.decoys {
+                        None => swarms.pick(entry, &selection, now, &mut reply.peers),
+                        Some(decoys) => with_decoys::pick(
+                            decoys,
+                            &mut swarms,
+                            entry,
+                            &selection,
+                            (announce, &asker),
+                            (now, self.settings.numwant as usize),
+                            &mut reply.peers,
+                        ),
+                    }
                     swarms.counts_at(entry)
                 }
                 None => swarms.counts(announce.info_hash),

@@ -155,6 +155,20 @@ fn a_port_in_use_exits_1_and_is_named_with_what_to_do() {
 }
 
 #[test]
+fn decoys_at_strangers_addresses_exit_1_and_say_why() {
+    for (network, words) in [
+        ("8.8.8.0/24", "a decoy must never be a stranger's machine"),
+        ("192.0.0.0/8", "too large to be yours alone"),
+        ("127.0.0.0/16", "lead nobody anywhere"),
+    ] {
+        let option = format!("--decoys={network}");
+        let quoted = format!("--decoys '{network}'");
+        assert_refused(&[&option], 1, &[&quoted, words]);
+    }
+    assert_refused(&["--decoys=x"], 2, &["--decoys 'x'", "like 192.0.2.0/24"]);
+}
+
+#[test]
 fn an_address_of_another_machine_exits_1_and_is_named() {
     assert_refused(
         &["-p", "0", "-b", "203.0.113.77"],

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::support::clients::{Client, Swarm};
+use crate::support::http::PATIENCE;
 use crate::support::netns::{Family, Lan};
 use crate::support::tools::{netns_possible, tool};
 use crate::support::tracker::Launch;
@@ -106,4 +107,38 @@ fn a_file_is_transferred_with_udp_urls_only() {
 #[test]
 fn a_seeder_of_http_and_a_downloader_of_udp_meet() {
     transfer_with(&["http"], &["udp"]);
+}
+
+/// Two seeders, beside whom there is room for a decoy; of a network so large that it is nobody's.
+#[test]
+fn a_file_is_transferred_among_decoys() {
+    if !everything_needed_is_here() {
+        return;
+    }
+    let lan = Lan::new(4, &[Family::V4, Family::V6]);
+    let args = ["-p", "0", "-i", "0.05", "-v"];
+    let args = [&args[..], &["--decoys=10.77.0.0/16", "--decoys=fd00::/64"]].concat();
+    let tracker = Launch::new().prefix(&lan.machine(0).prefix()).start(&args);
+    let url = |family| lan.machine(0).announce_url("http", family, tracker.port());
+    let (ipv4, ipv6) = (url(Family::V4), url(Family::V6));
+
+    let mut swarm = Swarm::new();
+    for machine in [1, 2] {
+        swarm.seed(Client::Aria2, Some(lan.machine(machine)), &[&ipv4, &ipv6]);
+    }
+    let is_shown_two = |line: &str| line.contains("seeders 2");
+    assert!(
+        tracker.wait_for_line(is_shown_two, PATIENCE).is_some(),
+        "the seeders did not announce\n{}",
+        tracker.report()
+    );
+    swarm.download(Client::Aria2, Some(lan.machine(3)), &[&ipv4]);
+    swarm.wait(&tracker);
+    // Of three peers, one is made up.
+    let is_shown_three = |line: &str| line.contains("by leecher") && line.contains("shown 3");
+    assert!(
+        tracker.wait_for_line(is_shown_three, PATIENCE).is_some(),
+        "no decoy was shown\n{}",
+        tracker.report()
+    );
 }

@@ -90,6 +90,11 @@ impl Limits {
         Ok(())
     }
 
+    /// Whether anybody in a swarm is counted for this block.
+    pub fn has_any(&self, swarm: u32, block: AddressBlock) -> bool {
+        self.per_address.in_swarm(swarm, block) > 0
+    }
+
     /// Takes a place for a record at `ip`, which was seen there or was claimed from elsewhere.
     pub fn take(&mut self, swarm: u32, slot: Slot, ip: IpAddr, claimed_by: Option<IpAddr>) {
         if let Some(by) = claimed_by {

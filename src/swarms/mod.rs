@@ -36,6 +36,8 @@ mod display_names;
 
 pub mod list;
 
+pub mod candidates;
+
 #[cfg(test)]
 mod fixture;
 

@@ -95,7 +95,7 @@ impl Picker {
 
 impl Selection {
     /// Whether members with this key belong to a round of the selection.
-    fn allows(&self, key: GroupKey, kinds: &[Kind], own_family: bool) -> bool {
+    pub fn allows(&self, key: GroupKey, kinds: &[Kind], own_family: bool) -> bool {
         kinds.contains(&key.kind)
             && key.audience.has(self.view.class())
             && (self.view.shows_as_ipv6(key.home) == self.is_ipv6) == own_family

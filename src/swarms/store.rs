@@ -59,10 +59,10 @@ pub struct Address {
 /// removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
-    swarm: u32,
+    pub(super) swarm: u32,
     /// One of its peers; `None` for one who asks without being a member.
-    slot: Option<Slot>,
-    kind: Kind,
+    pub(super) slot: Option<Slot>,
+    pub(super) kind: Kind,
 }
 
 /// An announce on its way into the tables.
@@ -316,7 +316,7 @@ impl Swarms {
     /// The fingerprint is taken for the endpoint, without a look at that: a look would be one
     /// more visit to memory that no cache holds. Among a million peers of one swarm, an announce
     /// is taken for another peer's once in 2^44 times; it costs one of the two its place.
-    fn find(&self, swarm: u32, endpoint: Endpoint) -> Option<Slot> {
+    pub(super) fn find(&self, swarm: u32, endpoint: Endpoint) -> Option<Slot> {
         let slot = self.index.get(self.index.fingerprint(swarm, endpoint));
         slot.filter(|&slot| self.peers.get(slot).swarm == swarm)
     }

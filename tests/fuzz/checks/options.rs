@@ -50,6 +50,9 @@ fn spelled_out(options: &Options) -> Vec<String> {
     for ip in &options.bind {
         arguments.extend(["--bind".to_owned(), ip.to_string()]);
     }
+    for network in &options.decoys {
+        arguments.push(format!("--decoys={network}"));
+    }
     let mut add_if = |is_set: bool, flag: &str| arguments.extend(is_set.then(|| flag.to_owned()));
     add_if(!options.udp, "--no-udp");
     add_if(options.scrape, "--scrape");
