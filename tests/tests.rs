@@ -31,6 +31,8 @@ mod http_failures;
 mod http_query;
 /// The log, and that nothing which happens to it happens to the tracker.
 mod log;
+/// DNS names that clients give as their address.
+mod names;
 /// The page, what it is made of, and who gets to see it.
 mod page;
 /// Behind a proxy, and several trackers behind one.
