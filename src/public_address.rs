@@ -84,6 +84,14 @@ impl PublicAddress {
         !self.hosts.is_empty() || self.read().forwarded.is_some()
     }
 
+    /// Whether the operator said that this is a name of this network.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.hosts.iter().any(|host| match host {
+            PublicHost::Address(_) => false,
+            PublicHost::Name(own) => own.trim_end_matches('.').eq_ignore_ascii_case(name),
+        })
+    }
+
     /// What the router has forwarded, or that it does not any more. Returns whether that is news.
     pub fn set_forwarded(&self, forwarded: Option<Forwarded>) -> bool {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -136,6 +136,22 @@ fn what_the_operator_says_wins_with_the_ports_of_the_router() {
 }
 
 #[test]
+fn only_what_the_operator_said_is_a_name_of_this_network() {
+    let public = public("203.0.113.7 Box.Example other.example.");
+    for (name, is_own) in [
+        ("box.example", true),
+        ("BOX.EXAMPLE", true),
+        ("other.example", true),
+        ("evil.example", false),
+        ("x.box.example", false),
+        ("203.0.113.7", false),
+        ("", false),
+    ] {
+        assert_eq!(public.has_name(name), is_own, "{name}");
+    }
+}
+
+#[test]
 fn without_udp_no_udp_urls() {
     let public = PublicAddress::new(hosts("203.0.113.7"), 9000, false);
     assert_eq!(public.urls(), ["http://203.0.113.7:9000/announce"]);

@@ -16,14 +16,18 @@ pub fn is_local(host: &str) -> bool {
         let address = rest.split(']').next().unwrap_or_default();
         return address.parse::<Ipv6Addr>().is_ok();
     }
-    let name = host.split(':').next().unwrap_or_default();
+    let name = name(host).to_ascii_lowercase();
     if name.parse::<IpAddr>().is_ok() {
         return true;
     }
-    // At the end of a whole name there may be the root's dot.
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     // Without a dot it is no name of the internet: localhost, or what a router calls a machine.
     !name.is_empty() && (!name.contains('.') || LOCAL.iter().any(|end| name.ends_with(end)))
+}
+
+/// A name without the port, and without the root's dot that whole names may end with.
+pub fn name(host: &str) -> &str {
+    let name = host.split(':').next().unwrap_or_default();
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 #[cfg(test)]

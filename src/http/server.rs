@@ -217,8 +217,9 @@ impl Server {
     /// a proxy answers to is for its operator to say.
     fn shows_under_name_of(&self, visitor: &Visitor) -> bool {
         let is_free = self.page.is_public || visitor.via == Via::TrustedProxy;
-        let is_local = || visitor.host().is_none_or(hosts::is_local);
-        is_free || !visitor.has_odd_host && is_local()
+        let is_own =
+            |host| hosts::is_local(host) || self.public_address.has_name(hosts::name(host));
+        is_free || !visitor.has_odd_host && visitor.host().is_none_or(is_own)
     }
 
     /// The page, or what it asks for to stay up to date.
