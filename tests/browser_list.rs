@@ -139,7 +139,6 @@ fn a_magnet_link_is_there_to_click_and_to_copy() {
 
 /// A person who has nothing but a client and looks at the page.
 #[test]
-#[ignore = "aria2 says left=0 before it has the metadata, and is taken for a seeder (issue 13)"]
 fn a_magnet_link_copied_from_the_page_is_all_that_aria2_needs() {
     let (Some(browser), Some(_)) = (Browser::start(), tool("aria2c")) else {
         return;

@@ -7,6 +7,7 @@
 
 use crate::address::AddressBlock;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,39 +16,48 @@ pub const MOST: usize = 20_000;
 /// Names that one address block may bring. What is on this machine is not bounded, as elsewhere.
 pub const MOST_OF_BLOCK: u32 = 2_000;
 
+/// Counters for address blocks, which those share whose keyed hashes fall on the same: a count is
+/// too high by 5 on average, if there are as many names as there may be, and never too low.
+const COUNTERS: usize = 1 << 12;
+
 /// The names of swarms, which are known by their indices.
 #[derive(Default)]
 pub struct DisplayNames {
     names: HashMap<u32, Name>,
-    /// How many there are of each block, if there are any.
-    of_block: HashMap<AddressBlock, u32>,
+    /// How many each block has brought; empty until there is a name.
+    of_block: Vec<u32>,
+    keys: RandomState,
 }
 
 struct Name {
     text: Arc<str>,
-    /// Who brought it.
-    block: Option<AddressBlock>,
+    /// The counter of who brought it.
+    counter: Option<usize>,
 }
 
 impl DisplayNames {
     /// Whether a swarm has no name yet, and may get one from this address.
     pub fn has_room(&self, swarm: u32, from: IpAddr) -> bool {
-        let of_block = AddressBlock::of(from).and_then(|block| self.of_block.get(&block));
+        let count = |at: usize| self.of_block.get(at).copied().unwrap_or_default();
         self.names.len() < MOST
             && !self.names.contains_key(&swarm)
-            && of_block.is_none_or(|&count| count < MOST_OF_BLOCK)
+            && self
+                .counter(from)
+                .is_none_or(|at| count(at) < MOST_OF_BLOCK)
     }
 
     /// Gives a swarm a name, if there is room for it.
     pub fn add(&mut self, swarm: u32, text: &str, from: IpAddr) {
-        if self.has_room(swarm, from) {
-            let block = AddressBlock::of(from);
-            if let Some(block) = block {
-                *self.of_block.entry(block).or_default() += 1;
-            }
-            let text = text.into();
-            self.names.insert(swarm, Name { text, block });
+        if !self.has_room(swarm, from) {
+            return;
         }
+        let counter = self.counter(from);
+        if let Some(at) = counter {
+            self.of_block.resize(COUNTERS, 0);
+            self.of_block[at] += 1;
+        }
+        let text = text.into();
+        self.names.insert(swarm, Name { text, counter });
     }
 
     /// What a swarm is called.
@@ -57,17 +67,16 @@ impl DisplayNames {
 
     /// A swarm has ended.
     pub fn remove(&mut self, swarm: u32) {
-        if let Some(Name {
-            block: Some(block), ..
-        }) = self.names.remove(&swarm)
-        {
-            if let Some(count) = self.of_block.get_mut(&block) {
-                *count -= 1;
-                if *count == 0 {
-                    self.of_block.remove(&block);
-                }
-            }
+        let name = self.names.remove(&swarm);
+        if let Some(at) = name.and_then(|name| name.counter) {
+            self.of_block[at] -= 1;
         }
+    }
+
+    /// Which counter is that of an address; none is for this machine's own.
+    fn counter(&self, from: IpAddr) -> Option<usize> {
+        let block = AddressBlock::of(from)?;
+        Some(self.keys.hash_one(block) as usize % COUNTERS)
     }
 }
 

@@ -30,7 +30,8 @@ fn the_first_name_stays_until_the_swarm_ends() {
     for swarm in [7, 8] {
         names.remove(swarm);
     }
-    assert!(names.names.is_empty() && names.of_block.is_empty());
+    assert!(names.names.is_empty());
+    assert_eq!(names.of_block.iter().sum::<u32>(), 0);
 }
 
 #[test]
@@ -42,7 +43,9 @@ fn one_address_cannot_take_the_room_of_the_others() {
     }
     assert_eq!(names.names.len(), MOST_OF_BLOCK as usize);
     assert!(!names.has_room(1_000_000, address(1)));
-    assert!(names.has_room(1_000_000, address(2)));
+    // Of these, some may share its counter.
+    let others = (2..100).filter(|&other| names.has_room(1_000_000, address(other)));
+    assert!(others.count() > 90);
     // Its own are not in its way for ever.
     names.remove(0);
     assert!(names.has_room(1_000_000, address(1)));
@@ -52,10 +55,10 @@ fn one_address_cannot_take_the_room_of_the_others() {
 fn what_all_names_take_is_bounded() {
     let mut names = DisplayNames::default();
     for swarm in 0..2 * MOST as u32 {
-        names.add(swarm, "x", address(swarm / MOST_OF_BLOCK));
+        names.add(swarm, "x", address(swarm));
     }
     assert_eq!(names.names.len(), MOST);
-    for from in [HERE, address(4_000)] {
+    for from in [HERE, address(1_000_000)] {
         assert!(!names.has_room(1_000_000, from));
     }
     let mut names = DisplayNames::default();
