@@ -22,6 +22,10 @@ const NUMWANT: u32 = 30;
 const MAX_PEERS: u32 = 1_000_000;
 /// More than this, the tables were not measured with.
 const MOST_MAX_PEERS: u32 = 100_000_000;
+/// The most HTTP connections: each has a thread while it is open, of some 12 KB.
+const MAX_CONNECTIONS: usize = 1000;
+/// Fewer are of no use, and more were not tried.
+const MAX_CONNECTIONS_RANGE: (usize, usize) = (8, 10_000);
 /// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
 /// the real world do not ask more often than that.
 const INTERVALS: (&str, &str) = ("0.05", "1440");
@@ -43,6 +47,8 @@ pub struct Options {
     pub numwant: u32,
     /// The most peers stored.
     pub max_peers: u32,
+    /// The most HTTP connections.
+    pub max_connections: usize,
     /// Whether to answer over UDP too.
     pub udp: bool,
     /// Whether to answer scrapes.
@@ -114,6 +120,8 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
         },
         numwant: value(&matches, "numwant", numwant)?.unwrap_or(NUMWANT),
         max_peers: value(&matches, "max-peers", max_peers)?.unwrap_or(MAX_PEERS),
+        max_connections: value(&matches, "max-connections", max_connections)?
+            .unwrap_or(MAX_CONNECTIONS),
         udp: !matches.opt_present("no-udp"),
         scrape: matches.opt_present("scrape"),
         list: matches.opt_present("list"),
@@ -205,6 +213,15 @@ fn known_options() -> getopts::Options {
             "max-peers",
             &format!("most peers stored, newcomers being refused beyond\n(default {MAX_PEERS})"),
             "PEERS",
+        )
+        .optopt(
+            "",
+            "max-connections",
+            &format!(
+                "most HTTP connections at a time, idle ones being closed\n\
+                 beyond (default {MAX_CONNECTIONS}, or what the system gives)"
+            ),
+            "NUMBER",
         )
         .optmulti(
             "",
@@ -363,6 +380,16 @@ fn max_peers(text: &str) -> Result<u32, String> {
         Ok(peers) if (1..=MOST_MAX_PEERS).contains(&peers) => Ok(peers),
         _ => Err(format!(
             "the most peers stored is a whole number from 1 to {MOST_MAX_PEERS}"
+        )),
+    }
+}
+
+fn max_connections(text: &str) -> Result<usize, String> {
+    let (least, most) = MAX_CONNECTIONS_RANGE;
+    match text.parse() {
+        Ok(connections) if (least..=most).contains(&connections) => Ok(connections),
+        _ => Err(format!(
+            "the most HTTP connections is a whole number from {least} to {most}"
         )),
     }
 }

@@ -22,6 +22,7 @@ fn defaults_are_those_of_py3bt_tracker() {
         trust_proxy: vec![],
         numwant: 30,
         max_peers: 1_000_000,
+        max_connections: 1000,
         udp: true,
         scrape: false,
         list: false,
@@ -55,6 +56,8 @@ fn every_option_in_every_spelling() {
     assert_eq!(options("-i 1.3417").interval.as_secs(), 81, "rounded");
     assert_eq!(options("-n 200").numwant, 200);
     assert_eq!(options("--max-peers 5").max_peers, 5);
+    assert_eq!(options("--max-connections 8").max_connections, 8);
+    assert_eq!(options("--max-connections 10000").max_connections, 10_000);
     assert!(!options("--no-udp").udp);
     assert!(options("--scrape").scrape);
     assert!(options("--list").list);
@@ -116,6 +119,14 @@ fn a_bad_option_or_value_is_quoted_with_what_is_accepted() {
         (
             "-n 0",
             "--numwant '0': the most peers in an answer is a whole number from 1 to 200",
+        ),
+        (
+            "--max-connections 7",
+            "--max-connections '7': the most HTTP connections is a whole number from 8 to 10000",
+        ),
+        (
+            "--max-connections 10001",
+            "--max-connections '10001': the most HTTP connections is a whole number from 8 to 10000",
         ),
         (
             "--max-peers 0",

@@ -126,7 +126,7 @@ fn open(
         each.filter(|each| each.len() <= most_udp)
     };
     let sockets = listen::open(&options.bind, options.port, options.udp.then_some(&each))?;
-    let mut limits = Limits::for_descriptors(descriptors);
+    let mut limits = Limits::for_descriptors(descriptors, most_connections(options));
     let wanted = Plan {
         upstreams: limits.upstreams,
         udp_helpers: threads::udp_helpers(),
@@ -186,6 +186,15 @@ fn map_port(
         log.line(About::Always, text);
     }
     started.ok()
+}
+
+/// What the operator chose; fewer where the address space is bounded, which their threads' stacks
+/// take from the peers.
+fn most_connections(options: &Options) -> usize {
+    match ulimits::room_for_peers() {
+        Some(_) => options.max_connections.min(128),
+        None => options.max_connections,
+    }
 }
 
 /// What the operator chose; fewer peers where there is no room for as many.

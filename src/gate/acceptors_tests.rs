@@ -3,42 +3,51 @@
 use super::*;
 use std::sync::{Arc, mpsc};
 
+/// For what has to happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[test]
 fn few_wait_and_the_others_get_up_when_those_are_taken() {
     let acceptors = Arc::new(Acceptors::default());
     let (up, is_up) = mpsc::channel();
     for _ in 0..100 {
         let (acceptors, up) = (Arc::clone(&acceptors), up.clone());
-        std::thread::spawn(move || {
-            acceptors.thread_is_free();
-            up.send(()).unwrap();
-        });
+        std::thread::spawn(move || up.send(acceptors.thread_is_free()));
     }
     // Whoever waits is taken; in the end all have been, though most rested.
     for taken in 1..=100 {
-        is_up.recv().unwrap();
-        assert_eq!(
-            acceptors.thread_is_taken(),
-            !acceptors.is_exhausted(),
+        assert!(
+            is_up.recv_timeout(PATIENCE).expect("one gets up"),
             "{taken}"
         );
+        acceptors.thread_is_taken();
     }
-    assert!(acceptors.is_exhausted());
+    assert_eq!(acceptors.free(), 0);
 }
 
 #[test]
-fn no_more_than_so_many_wait() {
+fn no_more_than_so_many_wait_and_who_rests_in_vain_ends() {
     let acceptors = Arc::new(Acceptors::default());
-    (0..MOST_WAITING).for_each(|_| acceptors.thread_is_free());
-    let other = Arc::clone(&acceptors);
-    let (up, is_up) = mpsc::channel();
-    std::thread::spawn(move || {
-        other.thread_is_free();
-        up.send(()).unwrap();
-    });
+    (0..MOST_WAITING).for_each(|_| assert!(acceptors.thread_is_free()));
+    let rests = |acceptors: &Arc<Acceptors>| {
+        let acceptors = Arc::clone(acceptors);
+        let (up, is_up) = mpsc::channel();
+        std::thread::spawn(move || up.send(acceptors.thread_is_free()));
+        is_up
+    };
+    let is_up = rests(&acceptors);
     for _ in LEAST_WAITING..=MOST_WAITING {
         assert!(is_up.try_recv().is_err(), "it rests");
-        assert!(acceptors.thread_is_taken());
+        acceptors.thread_is_taken();
     }
-    is_up.recv().unwrap();
+    assert_eq!(is_up.recv_timeout(PATIENCE), Ok(true));
+
+    while acceptors.free() < MOST_WAITING {
+        assert!(acceptors.thread_is_free());
+    }
+    let begin = Instant::now();
+    let is_needed = rests(&acceptors).recv_timeout(REST + PATIENCE);
+    assert_eq!(is_needed, Ok(false), "it rested in vain");
+    assert!(begin.elapsed() >= REST);
+    assert_eq!(acceptors.free(), MOST_WAITING);
 }

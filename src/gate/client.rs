@@ -4,7 +4,7 @@
 //! Who answers is not known here: a client travels with its request from the thread that
 //! has read it to the one that takes its answer (see `upstream.rs`).
 
-use super::connections::Place;
+use super::connections::{Place, Wait};
 use super::forwarded::{self, Via};
 use super::head::{self, Head};
 use super::limits::Limits;
@@ -119,7 +119,11 @@ impl Client {
         trusted: &Trusted,
         request: &mut Vec<u8>,
     ) -> Received {
-        self.place.wait_begins();
+        let wait = match self.is_first {
+            true => Wait::Request,
+            false => Wait::NextRequest,
+        };
+        self.place.wait_begins(wait);
         let first_byte_time = match self.is_first {
             true => limits.head_time,
             false => limits.idle_time,
@@ -165,7 +169,7 @@ impl Client {
         // Before the empty line that ends the head.
         let at = end_of_head - 2;
         answer.splice(at..at, connection.iter().copied());
-        self.place.wait_begins();
+        self.place.wait_begins(Wait::Answer);
         // A first answer of this size never has to wait, so most connections go without.
         if !self.is_first || answer.len() > SMALL_ANSWER {
             self.timer.set_write(&self.stream, limits.answer_time);
@@ -192,7 +196,7 @@ impl Client {
         if !self.manner.is_head {
             answer.extend_from_slice(body);
         }
-        self.place.wait_begins();
+        self.place.wait_begins(Wait::Answer);
         self.timer.set_write(&self.stream, DRAIN_TIME);
         write_within(&self.stream, answer, DRAIN_TIME, &mut self.timer)?;
         self.stream.shutdown(Shutdown::Write)?;

@@ -3,6 +3,10 @@
 use super::*;
 use std::io::Read;
 use std::net::TcpListener;
+use std::sync::mpsc;
+
+/// For what has to happen, on a busy machine.
+const TIME: Duration = Duration::from_secs(10);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -12,61 +16,181 @@ fn ip(text: &str) -> IpAddr {
 fn pair() -> (Arc<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(TIME)).unwrap();
     (Arc::new(listener.accept().unwrap().0), client)
 }
 
+fn connections(all: usize) -> Arc<Connections> {
+    Arc::new(Connections::new(Bounds::of(all), 1))
+}
+
 #[test]
-fn an_address_block_is_an_ipv4_address_or_an_ipv6_64_and_bounded() {
-    let connections = Arc::new(Connections::new(9, 1, 2));
+fn address_blocks_are_bounded() {
+    let bounds = Bounds {
+        all: 100,
+        per_block: 3,
+        per_64: 2,
+    };
+    let connections = Arc::new(Connections::new(bounds, 1));
     let (stream, _client) = pair();
-    let enter = |address| connections.enter(&stream, ip(address), false);
-    let places = [enter("192.0.2.1"), enter("192.0.2.1")];
-    assert!(places.iter().all(Option::is_some));
-    assert!(enter("192.0.2.1").is_none(), "a third one");
+    let enter = |address| connections.enter(&stream, ip(address), false, false);
+    let places: Vec<_> = (0..3).map(|_| enter("192.0.2.1").unwrap()).collect();
+    assert!(enter("192.0.2.1").is_none(), "a fourth one");
     assert!(enter("192.0.2.2").is_some(), "another address");
-    let places6 = [enter("2001:db8::1"), enter("2001:db8::ffff:2")];
-    assert!(places6.iter().all(Option::is_some));
+    let places6 = ["2001:db8::1", "2001:db8::ffff:2"].map(|address| enter(address).unwrap());
     assert!(enter("2001:db8::3").is_none(), "the same /64");
-    assert!(enter("2001:db8:0:1::1").is_some(), "another /64");
-    let own = connections.enter(&stream, ip("192.0.2.1"), true);
-    assert!(own.is_some(), "this machine's own address");
+    let other = enter("2001:db8:0:1::1").expect("another /64");
+    assert!(enter("2001:db8:0:2::1").is_none(), "the same /48");
+    assert!(enter("2001:db8:1::1").is_some(), "another /48");
+    let exempt = |is_here, is_proxy| {
+        let place = connections.enter(&stream, ip("192.0.2.1"), is_here, is_proxy);
+        place.is_some()
+    };
+    assert!(exempt(true, false), "this machine's own address");
+    assert!(exempt(false, true), "a trusted proxy");
     let local: Vec<_> = (5..9).map(|_| enter("127.0.0.1")).collect();
     assert!(local.iter().all(Option::is_some), "not bounded");
     drop(places);
     assert!(enter("192.0.2.1").is_some(), "places were given back");
-    drop((places6, local));
-    assert!(lock(&connections.blocks).is_empty());
+    drop((places6, other, local));
+    assert!(lock(&connections.slots).blocks.is_empty());
 }
 
 #[test]
-fn the_longest_waiting_goes_and_nobody_the_tracker_works_for() {
-    let connections = Arc::new(Connections::new(3, 1, 9));
-    let mut pairs: Vec<_> = (0..3).map(|_| pair()).collect();
-    let places: Vec<_> = pairs
-        .iter()
-        .map(|(stream, _)| connections.enter(stream, ip("::1"), false).unwrap())
+fn half_for_an_address_and_a_quarter_for_a_64() {
+    let Bounds {
+        all,
+        per_block,
+        per_64,
+    } = Bounds::of(1000);
+    assert_eq!((all, per_block, per_64), (1000, 500, 250));
+}
+
+/// Who is evicted, one after the other, of those who wait: by numbers.
+fn evicted(connections: &Arc<Connections>, places: &[Place], at: Instant) -> Vec<usize> {
+    let mut order = Vec::new();
+    for _ in places {
+        connections.evict(at, 1);
+        let mut gone = places.iter().enumerate().filter(|(_, p)| p.was_evicted());
+        order.extend(gone.find(|(n, _)| !order.contains(n)).map(|(n, _)| n));
+    }
+    order
+}
+
+#[test]
+fn idle_ones_go_first_and_then_those_of_whoever_has_most() {
+    let connections = connections(100);
+    let pairs: Vec<_> = (0..6).map(|_| pair()).collect();
+    let from = [
+        "192.0.2.1",
+        "192.0.2.2",
+        "192.0.2.2",
+        "192.0.2.3",
+        "192.0.2.4",
+        "192.0.2.5",
+    ];
+    let places: Vec<_> = std::iter::zip(&pairs, from)
+        .map(|((stream, _), from)| {
+            let is_proxy = from == "192.0.2.5";
+            connections
+                .enter(stream, ip(from), false, is_proxy)
+                .unwrap()
+        })
         .collect();
-    assert!(places[0].wait_ends(), "its request is here");
+    // The tracker works for it.
+    assert!(places[0].wait_ends());
+    places[3].wait_begins(Wait::NextRequest);
+    places[5].wait_begins(Wait::NextRequest);
+    let early = evicted(&connections, &places, Instant::now());
+    assert!(early.is_empty(), "too early");
     let later = Instant::now() + PATIENCE * 2;
-    connections.evict_longest_waiting(Instant::now(), 1);
-    connections.evict_longest_waiting(later, 1);
-    assert!(!places[1].wait_ends(), "waited for longest");
-    assert_eq!(pairs[1].1.read(&mut [0; 9]).unwrap(), 0);
-    assert!(places[2].wait_ends());
-    connections.evict_longest_waiting(later, 1);
-    assert!(places[0].wait_ends() && places[2].wait_ends());
+    let order = evicted(&connections, &places, later);
+    assert_eq!(order[0], 3, "idle");
+    assert!(order[1..3] == [1, 2] || order[1..3] == [2, 1], "two of one");
+    assert_eq!(
+        order[3..],
+        [4, 5],
+        "the proxy last, and not who is worked for"
+    );
+    for (number, (_, client)) in pairs.iter().enumerate() {
+        client.set_nonblocking(true).unwrap();
+        let is_open = (&*client).read(&mut [0; 9]).is_err();
+        assert_eq!(is_open, number == 0, "{number}");
+    }
 }
 
+/// Eight may wait as long as one; eighty have a tenth of that.
 #[test]
-fn the_evictor_frees_a_thread_when_the_last_is_taken() {
-    let connections = Arc::new(Connections::new(2, 1, 9));
-    let evictor = Arc::clone(&connections);
-    std::thread::spawn(move || evictor.keep_a_thread_free());
-    connections.thread_is_free(0);
+fn who_has_many_has_little_patience() {
+    let connections = connections(1000);
+    let (stream, _client) = pair();
+    let enter = |address| {
+        connections
+            .enter(&stream, ip(address), false, false)
+            .unwrap()
+    };
+    let mut places: Vec<_> = (0..FEW).map(|_| enter("192.0.2.1")).collect();
+    let soon = || Instant::now() + PATIENCE / 5;
+    connections.evict(soon(), 1000);
+    assert!(!places.iter().any(Place::was_evicted));
+    places.extend((0..9 * FEW).map(|_| enter("192.0.2.1")));
+    let other = enter("192.0.2.2");
+    connections.evict(soon(), 1000);
+    assert!(places.iter().all(Place::was_evicted));
+    assert!(!other.was_evicted());
+}
+
+/// By lot: were it the longest waiting first, a crowd that is too large would keep everybody from
+/// ever sending.
+#[test]
+fn among_equals_it_is_not_always_the_longest_waiting() {
+    let connections = connections(1000);
+    let (stream, _client) = pair();
+    let enter = |number| connections.enter(&stream, ip(&format!("192.0.2.{number}")), false, false);
+    let places: Vec<_> = (1..=40).map(|number| enter(number).unwrap()).collect();
+    connections.evict(Instant::now() + PATIENCE * 2, 20);
+    assert_eq!(places.iter().filter(|p| p.was_evicted()).count(), 20);
+    assert!(places[..20].iter().any(|p| !p.was_evicted()));
+}
+
+/// Threads are started while few are free, up to the bound; then somebody is evicted.
+#[test]
+fn room_is_made_by_threads_and_then_by_eviction() {
+    let connections = connections(4);
+    let (started, is_started) = mpsc::channel();
+    let start = move |listener| {
+        started.send(listener).unwrap();
+        Ok(())
+    };
+    connections.start_thread(0, &start).unwrap();
+    assert_eq!(is_started.recv_timeout(TIME), Ok(0));
+    let keeper = Arc::clone(&connections);
+    std::thread::spawn(move || keeper.keep_threads_free(&start));
+    for _ in 1..4 {
+        connections.thread_is_taken(0);
+        assert_eq!(is_started.recv_timeout(TIME), Ok(0), "another one");
+    }
+    assert_eq!(connections.threads(), 4);
     let (stream, mut client) = pair();
-    let _place = connections.enter(&stream, ip("::1"), false).unwrap();
+    let _place = connections.enter(&stream, ip("::1"), false, false).unwrap();
+    assert!(!connections.is_out_of_threads(0));
     connections.thread_is_taken(0);
     // Waits until the evictor has shut it down.
     assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
-    connections.thread_is_free(0);
+    assert!(connections.is_out_of_threads(0));
+    assert!(is_started.try_recv().is_err(), "one too many");
+    // So that the evictor comes to rest.
+    assert_eq!(connections.thread_is_free(0), Some(0));
+    assert!(!connections.is_out_of_threads(0));
+}
+
+#[test]
+fn a_free_thread_goes_where_there_is_none() {
+    let connections = Connections::new(Bounds::of(8), 2);
+    for listener in [0, 0, 1] {
+        connections.start_thread(listener, &|_| Ok(())).unwrap();
+    }
+    connections.thread_is_taken(1);
+    connections.thread_is_taken(0);
+    assert_eq!(connections.thread_is_free(0), Some(1));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The gate's bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Threads, and so connections, in all.
+    /// Threads, and so connections, in all; as many as are needed are started.
     pub threads: usize,
     /// Kept connections to tiny_http.
     pub upstreams: usize,
@@ -19,15 +19,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What suits the number of descriptors that the process may have: `None` where that is not
-    /// known, or not bounded.
-    pub fn for_descriptors(descriptors: Option<usize>) -> Limits {
+    /// What suits the number of descriptors that the process may have (`None` where that is not
+    /// known, or not bounded), and at most so many connections.
+    pub fn for_descriptors(descriptors: Option<usize>, connections: usize) -> Limits {
         let descriptors = descriptors.unwrap_or(usize::MAX);
         // A connection to tiny_http takes three: our end, and tiny_http's twice.
         let upstreams = (descriptors / 12).clamp(2, 32);
         // For standard streams, listeners, UDP sockets, the log, a name being resolved.
         let reserve = 3 * upstreams + 24;
-        let threads = descriptors.saturating_sub(reserve).clamp(4, 128);
+        let threads = descriptors.saturating_sub(reserve).max(4).min(connections);
         Limits {
             threads,
             upstreams,

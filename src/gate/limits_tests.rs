@@ -5,19 +5,20 @@ use super::*;
 #[test]
 fn limits_leave_descriptors_for_everything_else() {
     for descriptors in [20, 64, 256, 1024, 1 << 20] {
-        let limits = Limits::for_descriptors(Some(descriptors));
+        let limits = Limits::for_descriptors(Some(descriptors), 1000);
         assert!(limits.threads >= 4 && limits.upstreams >= 2);
         if descriptors >= 64 {
             assert!(limits.threads + 3 * limits.upstreams + 20 <= descriptors);
         }
     }
-    assert_eq!(Limits::for_descriptors(None).threads, 128);
+    assert_eq!(Limits::for_descriptors(None, 1000).threads, 1000);
+    assert_eq!(Limits::for_descriptors(Some(1024), 8).threads, 8);
 }
 
 /// As the README and dont_readme.txt have them.
 #[test]
 fn times_are_those_that_the_documents_name() {
-    let limits = Limits::for_descriptors(None);
+    let limits = Limits::for_descriptors(None, 1000);
     assert_eq!(limits.head_time, Duration::from_secs(5));
     assert_eq!(limits.answer_time, Duration::from_secs(5));
     assert_eq!(limits.idle_time, Duration::from_secs(30));

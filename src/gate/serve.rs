@@ -5,7 +5,7 @@
 //! too few is `connections.rs`'s; what the answer says is the handler's.
 
 use super::client::{Client, Received};
-use super::connections::Connections;
+use super::connections::{Bounds, Connections};
 use super::handler::Handler;
 use super::limits::Limits;
 use super::trusted::Trusted;
@@ -19,6 +19,7 @@ use crate::threads;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,8 +35,6 @@ const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration:
 /// What the gate's threads share.
 struct Gate {
     limits: Limits,
-    /// Most connections from one IPv4 address or one /64 of IPv6.
-    per_block: usize,
     /// Proxies, whose connections are many clients'.
     trusted: Trusted,
     upstreams: Upstreams<Client>,
@@ -43,6 +42,9 @@ struct Gate {
     counters: Arc<Counters>,
     connections: Arc<Connections>,
     turned_away: Mutex<TurnedAway>,
+    /// Whether the log was told that there are fewer threads than wanted.
+    told_of_few_threads: AtomicBool,
+    listeners: Vec<TcpListener>,
     log: Log,
 }
 
@@ -64,41 +66,34 @@ pub fn open(
     log: Log,
 ) -> io::Result<()> {
     // Every listener needs one, however few there may be.
-    let threads = limits.threads.max(listeners.len());
-    // Half of what one listener has, so that nobody takes all of it.
-    let per_block = (threads / listeners.len() / 2).max(2);
+    let bounds = Bounds::of(limits.threads.max(listeners.len()));
     let gate = Arc::new(Gate {
         limits,
-        per_block,
         trusted,
         upstreams: Upstreams::open(limits.upstreams, log.clone())?,
         handler,
         counters,
-        connections: Arc::new(Connections::new(threads, listeners.len(), per_block)),
+        connections: Arc::new(Connections::new(bounds, listeners.len())),
         turned_away: Mutex::default(),
+        told_of_few_threads: AtomicBool::new(false),
+        listeners,
         log,
     });
     // First, since without it the others are of no use, and they may take the last threads.
-    let evictor = Arc::clone(&gate);
-    let work = Box::new(move || evictor.connections.keep_a_thread_free());
+    let keeper = Arc::clone(&gate);
+    let work = Box::new(move || {
+        let start = |listener| keeper.start_thread(listener);
+        keeper.connections.keep_threads_free(&start);
+    });
     threads::start("evictor", STACK, work)?;
-    let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
-    let mut started = vec![0; listeners.len()];
-    for index in (0..listeners.len()).cycle().take(threads) {
-        let listener = Arc::clone(&listeners[index]);
-        let shared = Arc::clone(&gate);
-        let work = Box::new(move || shared.serve(&listener, index));
-        match threads::start("gate", STACK, work) {
-            Ok(_) => started[index] += 1,
-            Err(error) if started.contains(&0) => return Err(error),
-            Err(error) => {
-                let count: usize = started.iter().sum();
-                gate.log.line(
-                    About::Always,
-                    format_args!("the system allows no more than {count} connections: {error}"),
-                );
-                break;
-            }
+    let start = |listener| gate.start_thread(listener);
+    for listener in 0..gate.listeners.len() {
+        gate.connections.start_thread(listener, &start)?;
+    }
+    for _ in 1..gate.connections.threads_at_start() {
+        for listener in 0..gate.listeners.len() {
+            // The system may allow no more; these are enough to go on.
+            let _ = gate.connections.start_thread(listener, &start);
         }
     }
     Ok(())
@@ -115,13 +110,22 @@ struct Buffers {
 }
 
 impl Gate {
-    /// A thread of the gate, which accepts for the listener `index`.
-    fn serve(&self, listener: &TcpListener, index: usize) {
+    fn start_thread(self: &Arc<Self>, listener: usize) -> io::Result<()> {
+        let gate = Arc::clone(self);
+        let started = threads::start("gate", STACK, Box::new(move || gate.serve(listener)));
+        if let Err(error) = &started {
+            self.tell_of_few_threads(error);
+        }
+        started.map(drop)
+    }
+
+    /// A thread of the gate, which accepts for the listener `index`, or for another one where
+    /// threads are scarce.
+    fn serve(&self, mut index: usize) {
         let mut buffers = Buffers::default();
         let mut pause = ACCEPT_PAUSE.0;
         loop {
-            self.connections.thread_is_free(index);
-            let accepted = listener.accept();
+            let accepted = self.listeners[index].accept();
             self.connections.thread_is_taken(index);
             match accepted {
                 Ok((stream, from)) => {
@@ -149,10 +153,14 @@ impl Gate {
                     // and do not spin.
                     let text = format_args!("a client could not be let in: {error}");
                     self.log.line(About::Trouble, text);
-                    self.connections.evict_longest_waiting(Instant::now(), 1);
+                    self.connections.evict(Instant::now(), 1);
                     thread::sleep(pause);
                     pause = ACCEPT_PAUSE.1.min(pause * 2);
                 }
+            }
+            match self.connections.thread_is_free(index) {
+                Some(listener) => index = listener,
+                None => return,
             }
         }
     }
@@ -164,9 +172,9 @@ impl Gate {
             return;
         };
         let local = SocketAddr::new(address::canonical(local.ip()), local.port());
-        let is_exempt = remote == local.ip() || self.trusted.contains(remote);
+        let (is_here, is_proxy) = (remote == local.ip(), self.trusted.contains(remote));
         let stream = Arc::new(stream);
-        let Some(place) = self.connections.enter(&stream, remote, is_exempt) else {
+        let Some(place) = self.connections.enter(&stream, remote, is_here, is_proxy) else {
             self.counters.connections.turned_away.add();
             self.tell_of_turned_away(remote);
             return;
@@ -236,17 +244,27 @@ impl Gate {
         self.end(client, buffers);
     }
 
+    /// A line at the first time: from then on it is asked for one every second, in a crowd.
+    fn tell_of_few_threads(&self, error: &io::Error) {
+        if !self.told_of_few_threads.swap(true, Relaxed) {
+            let count = self.connections.threads() - 1;
+            self.log.line(
+                About::Always,
+                format_args!("the system allows no more than {count} connections: {error}"),
+            );
+        }
+    }
+
     /// A line at most every so often: who opens too many connections opens very many.
     fn tell_of_turned_away(&self, source: IpAddr) {
         let mut turned_away = lock(&self.turned_away);
         turned_away.count += 1;
         let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
         if is_time {
-            let most = self.per_block;
             self.log.line(
                 About::Trouble,
                 format_args!(
-                    "turned away {source}, which has {most} connections open already \
+                    "turned away {source}, whose network has as many connections as it may have \
                      ({} turned away since the last such line)",
                     turned_away.count
                 ),

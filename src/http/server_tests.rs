@@ -23,7 +23,7 @@ fn opened() -> SocketAddr {
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = Limits::for_descriptors(Some(64));
+    let limits = Limits::for_descriptors(Some(64), 8);
     let server = Arc::new(server);
     let trusted = Trusted::default();
     serve::open(vec![listener], server, counters, limits, trusted, log).unwrap();

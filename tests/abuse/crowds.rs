@@ -1,7 +1,7 @@
 //! Many connections at the same time, connections that are reset, and descriptors that run out:
 //! an honest client is answered meanwhile, and afterwards everything is as before.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::Command;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -142,12 +142,13 @@ fn descriptors_run_out() {
 }
 
 #[test]
-fn more_idle_connections_than_threads() {
-    let victim = Victim::start();
-    let mut held = hold(&victim, connections_possible());
+fn more_idle_connections_than_there_may_be() {
+    const MOST: usize = 100;
+    let victim = Victim::with(&["--max-connections", "100"]);
+    let mut held = hold(&victim, 5 * MOST);
     if let (Some(before), Some(now)) = (victim.before, Vitals::of(victim.tracker.id())) {
-        assert!(now.threads <= before.threads, "{now:?}");
-        assert!(now.descriptors < before.descriptors + 300, "{now:?}");
+        assert!(now.gate_threads <= MOST, "{now:?}");
+        assert!(now.descriptors <= before.descriptors + MOST, "{now:?}");
     }
     for _ in 0..5 {
         victim.assert_answers();
@@ -158,14 +159,53 @@ fn more_idle_connections_than_threads() {
     victim.assert_unharmed();
 }
 
-/// 2,000, or so many that the other tests, in this process too, have enough descriptors left.
-fn connections_possible() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|l| l.starts_with("Max open files"));
-    let limit = line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
-    limit.map_or(500, |limit: usize| {
-        limit.saturating_sub(400).clamp(500, 2000)
-    })
+/// Threads are started for them, and end when they have gone.
+#[test]
+fn a_thousand_connections_at_a_time() {
+    const CONNECTIONS: usize = 900;
+    let victim = Victim::start();
+    let Some(before) = victim.before else {
+        return;
+    };
+    let held = hold(&victim, CONNECTIONS);
+    for stream in held.iter().map(|connection| &connection.stream) {
+        stream.set_nonblocking(true).unwrap();
+        let read = std::io::Read::read(&mut &*stream, &mut [0]);
+        let is_open = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        assert!(is_open, "closed, though there is room");
+    }
+    let now = Vitals::of(victim.tracker.id()).expect("it is running");
+    assert!(now.gate_threads > CONNECTIONS, "{now:?}");
+    assert!(before.gate_threads < 50, "{before:?}");
+    drop(held);
+    // As few as before, among others.
+    victim.assert_unharmed();
+}
+
+/// A crowd that is merely slow: as many at the same moment as there are places, each of which
+/// takes its time to send its request.
+#[test]
+fn a_crowd_that_is_slow_is_answered() {
+    const CLIENTS: usize = 300;
+    let victim = Victim::start();
+    let address = victim.address();
+    let answered = thread::scope(|scope| {
+        let client = || {
+            let mut connection = Connection::open(address);
+            // The time that it takes to send.
+            thread::sleep(Duration::from_millis(300));
+            let request = format!("GET /announce?{ORDINARY}&port=1 HTTP/1.1\r\n\r\n");
+            connection.stream.write_all(request.as_bytes()).ok()?;
+            connection.try_answer(true)
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        let answers = clients
+            .into_iter()
+            .filter_map(|client| client.join().unwrap());
+        answers.filter(|answer| answer.status == 200).count()
+    });
+    assert!(answered >= CLIENTS * 99 / 100, "{answered} of {CLIENTS}");
+    victim.assert_unharmed();
 }
 
 #[test]

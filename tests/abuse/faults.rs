@@ -101,13 +101,13 @@ fn few_threads() {
     let stranger = Stranger::new(0);
     for threads in ["16", "40", "90"] {
         let victim = Victim::launch(stranger.launch(threads));
-        let says_so = |line: &str| line.contains("the system allows no more than");
-        let line = victim.tracker.wait_for_line(says_so, PATIENCE);
-        assert!(line.is_some(), "{}", victim.tracker.report());
         introduce(victim.address());
         let udp = Client::connect("127.0.0.1", victim.tracker.port());
         udp.announce(b"an info_hash of 2026", 1, 1);
         let held = hold(&victim, 150);
+        let says_so = |line: &str| line.contains("the system allows no more than");
+        let line = victim.tracker.wait_for_line(says_so, PATIENCE);
+        assert!(line.is_some(), "{}", victim.tracker.report());
         assert_knows(victim.address());
         udp.announce(b"an info_hash of 2026", 1, 1);
         drop(held);

@@ -15,7 +15,7 @@ use crate::support::role;
 use crate::support::tools::netns_possible;
 use crate::support::tracker::Launch;
 
-/// This many of one address, and each that comes in addition is closed at once.
+/// This many of one address, half of all, and each that comes in addition is closed at once.
 const PER_ADDRESS: usize = 64;
 const NAME: &str = "abuse::neighbours::connections_of_one_address_are_bounded";
 const TIME: Duration = Duration::from_secs(20);
@@ -30,7 +30,8 @@ fn connections_of_one_address_are_bounded() {
     }
     let lan = Lan::new(3, &[Family::V4]);
     let at = lan.machine(0);
-    let tracker = Launch::new().prefix(&at.prefix()).start(&["-p", "0"]);
+    let tracker = Launch::new().prefix(&at.prefix());
+    let tracker = tracker.start(&["-p", "0", "--max-connections", "128"]);
     let address = SocketAddr::new(at.address(Family::V4), tracker.port());
 
     let greedy = start(&lan, 1, &format!("{address} greedy"));

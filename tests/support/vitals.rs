@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::http::PATIENCE;
 
+/// Threads of the gate that never end, where there may be more; the others do when they have rested
+/// for 5 seconds.
+pub const LASTING_THREADS: usize = 24;
+
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Vitals {
