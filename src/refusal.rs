@@ -45,6 +45,8 @@ pub enum Refusal {
     NotForwarded,
     /// A trusted proxy names no address that can be read, but says this.
     Forwarded(String),
+    /// A trusted proxy names different clients in these headers.
+    ContradictoryProxy(String),
     /// Something broke inside the tracker.
     Internal,
 }
@@ -237,7 +239,9 @@ impl Refusal {
             Refusal::TooManyOfAddress => Reason::TooManyOfAddress,
             Refusal::TooManyOfAddressInTorrent => Reason::TooManyOfAddressInTorrent,
             Refusal::ScrapeIsOff => Reason::ScrapeIsOff,
-            Refusal::NotForwarded | Refusal::Forwarded(_) => Reason::Forwarded,
+            Refusal::NotForwarded | Refusal::Forwarded(_) | Refusal::ContradictoryProxy(_) => {
+                Reason::Forwarded
+            }
             Refusal::Internal => Reason::Internal,
         }
     }
@@ -398,6 +402,14 @@ impl fmt::Display for Refusal {
                     f,
                     "the tracker's proxy says '{}', which names no client; \
                      it has to set X-Forwarded-For to the client's address",
+                    said.escape_debug()
+                );
+            }
+            Refusal::ContradictoryProxy(said) => {
+                return write!(
+                    f,
+                    "the tracker's proxy says '{}'; it has to set X-Forwarded-For to the client's \
+                     address, and remove Forwarded and X-Real-IP",
                     said.escape_debug()
                 );
             }

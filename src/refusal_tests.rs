@@ -47,6 +47,7 @@ fn all() -> Vec<Refusal> {
         Refusal::ScrapeIsOff,
         Refusal::NotForwarded,
         Refusal::Forwarded("x".into()),
+        Refusal::ContradictoryProxy("x".into()),
         Refusal::Internal,
     ];
     let http = http.into_iter().map(Refusal::Http);

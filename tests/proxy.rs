@@ -42,7 +42,7 @@ fn clients_of_a_trusted_proxy_live_at_their_own_addresses() {
         ),
         (
             &[
-                "X-Real-IP: 6.6.6.6",
+                "X-Real-IP: 2001:db8::3",
                 "Forwarded: for=\"[2001:db8::3]:4711\"",
             ],
             3,
@@ -104,6 +104,11 @@ fn a_trusted_proxy_that_names_no_client_is_told_and_is_no_peer() {
         (
             &["Forwarded: for=_hidden", "X-Real-IP: 203.0.113.7"],
             "'Forwarded: for=_hidden', which names no client; ",
+        ),
+        // It sets the one, and the client has written the other.
+        (
+            &["X-Real-IP: 203.0.113.7", "X-Forwarded-For: 6.6.6.6"],
+            "'X-Forwarded-For: 6.6.6.6, X-Real-IP: 203.0.113.7'; it has to set X-Forwarded-For",
         ),
         (
             &["X-Real-IP: '<b>%0d%0a\u{202e}"],
@@ -187,7 +192,15 @@ fn a_trusted_proxy_has_as_many_connections_as_it_likes() {
     if !is_on_a_machine_of_its_own(module_path!(), test, &[PROXY, OTHER]) {
         return;
     }
-    let tracker = Tracker::start(&["-p", "0", "--trust-proxy", PROXY]);
+    let options = [
+        "-p",
+        "0",
+        "--trust-proxy",
+        PROXY,
+        "--max-connections",
+        "128",
+    ];
+    let tracker = Tracker::start(&options);
     let request = b"GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n";
     let answered = |from: &str| {
         let mut held = Vec::new();

@@ -12,8 +12,8 @@ use super::trusted::Trusted;
 use crate::address;
 use std::net::IpAddr;
 
-/// The headers that name a client's address, in the order in which they count: of those that a
-/// request has, the first alone is read. Nearly every proxy sets the first of them, a list of
+/// The headers that name a client's address. A proxy that sets one passes the others on as the client
+/// sent them, and which one it sets is not known here: so those that a request has must agree. Nearly every proxy sets the first of them, a list of
 /// addresses. The second is that of RFC 7239, as in
 /// `for=192.0.2.7;proto=https, for="[2001:db8::7]:4711"`. The third has one address.
 const HEADERS: [&str; 3] = ["X-Forwarded-For", STANDARD, "X-Real-IP"];
@@ -33,6 +33,9 @@ pub enum Via {
     /// By a trusted proxy that says something which is no address: header and value, as far as
     /// that is printable ASCII.
     Unreadable(String),
+    /// By a trusted proxy whose headers name different clients: one of them was written by the
+    /// client itself. Two of the headers, quoted likewise.
+    Contradictory(String),
 }
 
 /// Longest part of a value that is quoted, in bytes.
@@ -59,26 +62,39 @@ pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpA
 
 /// The client that a trusted proxy names.
 fn said(bytes: &[u8], trusted: &Trusted) -> Result<IpAddr, Via> {
+    let mut found: Option<(&str, IpAddr)> = None;
     for name in HEADERS {
         let mut client = None;
         // Several lines are one list (RFC 9110, 5.3).
         for line in head::values(bytes, name) {
             note_clients(line, name == STANDARD, trusted, &mut client);
         }
-        if let Some(client) = client {
-            return client.map_err(|value| quoted(name, value));
+        let Some(client) = client else {
+            continue;
+        };
+        let ip = client.map_err(|value| Via::Unreadable(quoted(name, value)))?;
+        match found {
+            // With several proxies, one header may have the next of them where another has the
+            // client.
+            Some((_, before)) if ip == before || trusted.contains(ip) => {}
+            Some((other, before)) if !trusted.contains(before) => {
+                let text = format!("{other}: {before}, {name}: {ip}");
+                return Err(Via::Contradictory(text));
+            }
+            _ => found = Some((name, ip)),
         }
     }
-    Err(Via::Unstated)
+    found.map(|(_, ip)| ip).ok_or(Via::Unstated)
 }
 
-fn quoted(name: &str, value: &[u8]) -> Via {
+/// A header, as far as it is printable ASCII.
+fn quoted(name: &str, value: &[u8]) -> String {
     let is_odd = |byte: &u8| !(b' '..=b'~').contains(byte);
     let end = value.iter().take(MOST_QUOTED).position(is_odd);
     let value = &value[..end.unwrap_or(value.len().min(MOST_QUOTED))];
     let value = std::str::from_utf8(value).unwrap_or_default();
     let colon = if value.is_empty() { ":" } else { ": " };
-    Via::Unreadable([name, colon, value].concat())
+    [name, colon, value].concat()
 }
 
 /// Looks for the client in a list, from the left to the right: who is not trusted takes the place

@@ -22,6 +22,7 @@ fn asked_from(from: &str, lines: &[&str]) -> (String, String) {
         Via::UntrustedProxy => "untrusted".to_owned(),
         Via::Unstated => "unsaid".to_owned(),
         Via::Unreadable(said) => format!("unreadable {said}"),
+        Via::Contradictory(said) => format!("contradictory {said}"),
     };
     (ip.to_string(), word)
 }
@@ -144,16 +145,55 @@ fn several_lines_are_one_list() {
     );
 }
 
+/// A proxy sets one of them, and passes on what the client has written into the others.
 #[test]
-fn one_header_counts_whatever_the_others_say() {
+fn headers_that_name_different_clients_are_refused() {
     let real = "X-Real-IP: 203.0.113.1";
     let standard = "Forwarded: for=203.0.113.2";
     let usual = "X-Forwarded-For: 203.0.113.3";
-    assert_client("203.0.113.3", &[real, standard, usual]);
-    assert_client("203.0.113.3", &[usual, standard, real]);
-    assert_client("203.0.113.2", &[real, "Via: 1.1 proxy", standard]);
-    assert_client("203.0.113.1", &[real]);
+    for (lines, said) in [
+        (
+            &[real, standard, usual][..],
+            "X-Forwarded-For: 203.0.113.3, Forwarded: 203.0.113.2",
+        ),
+        (
+            &[real, usual],
+            "X-Forwarded-For: 203.0.113.3, X-Real-IP: 203.0.113.1",
+        ),
+        (
+            &[real, standard],
+            "Forwarded: 203.0.113.2, X-Real-IP: 203.0.113.1",
+        ),
+        (
+            &[real, "X-Forwarded-For: 127.0.0.1"],
+            "X-Forwarded-For: 127.0.0.1, X-Real-IP: 203.0.113.1",
+        ),
+    ] {
+        let expected = (PROXY.to_owned(), format!("contradictory {said}"));
+        assert_eq!(asked_from(PROXY, lines), expected, "{lines:?}");
+    }
     assert_unreadable("X-Forwarded-For:", &[real, standard, "X-Forwarded-For:"]);
+    assert_unreadable("X-Real-IP: x", &["X-Real-IP: x", usual]);
+}
+
+#[test]
+fn headers_that_agree_or_name_another_proxy_are_not() {
+    let real = "X-Real-IP: 203.0.113.1";
+    assert_client("203.0.113.1", &[real]);
+    assert_client(
+        "203.0.113.1",
+        &[real, "Via: 1.1 proxy", "Forwarded: for=203.0.113.1"],
+    );
+    assert_client(
+        "203.0.113.1",
+        &[real, "X-Forwarded-For: 6.6.6.6, 203.0.113.1"],
+    );
+    // The one nearer to the client set the list, the other has seen that one.
+    assert_client(
+        "203.0.113.3",
+        &["X-Real-IP: 10.0.0.3", "X-Forwarded-For: 203.0.113.3"],
+    );
+    assert_client("203.0.113.1", &[real, "X-Forwarded-For: 10.0.0.3"]);
 }
 
 #[test]

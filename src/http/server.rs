@@ -352,6 +352,7 @@ fn unknown_client(via: &Via) -> Result<(), Refusal> {
         Via::Direct | Via::TrustedProxy | Via::UntrustedProxy => Ok(()),
         Via::Unstated => Err(Refusal::NotForwarded),
         Via::Unreadable(said) => Err(Refusal::Forwarded(said.clone())),
+        Via::Contradictory(said) => Err(Refusal::ContradictoryProxy(said.clone())),
     }
 }
 
