@@ -21,6 +21,9 @@ pub struct Counters {
     pub udp: Transport,
     /// HTTP connections.
     pub connections: Connections,
+    /// Announces from the internet that were shown nobody, since those that there are have only
+    /// addresses that lead nowhere from there.
+    pub shown_nobody: Counter,
     /// What the numbers were in the last ten minutes.
     pub history: History,
     refused: [Counter; Reason::ALL.len()],
@@ -133,6 +136,7 @@ impl Counters {
             http: Transport::default(),
             udp: Transport::default(),
             connections: Connections::default(),
+            shown_nobody: Counter::default(),
             history: History::new(),
             refused: std::array::from_fn(|_| Counter::default()),
         })

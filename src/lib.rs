@@ -58,6 +58,8 @@ pub mod compact;
 
 pub mod report;
 
+pub mod seldom;
+
 pub mod log;
 
 pub mod lock;

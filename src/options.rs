@@ -7,6 +7,7 @@ use crate::address;
 use crate::gate::trusted;
 use crate::log::Verbosity;
 use crate::network::Network;
+use crate::public_address::{self, PublicHost};
 use getopts::{Fail, Matches};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -61,6 +62,9 @@ pub struct Options {
     pub map_port: bool,
     /// Where decoys seem to live; whether they may is for `decoys.rs` to say.
     pub decoys: Vec<Network>,
+    /// Under what this network is reached from the internet: at most one address of each family,
+    /// and one name.
+    pub public_address: Vec<PublicHost>,
     /// How much to log.
     pub verbosity: Verbosity,
 }
@@ -137,6 +141,13 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
                 Ok(())
             })?;
             networks
+        },
+        public_address: {
+            let mut hosts = Vec::new();
+            each(&matches, "public-address", &mut |text| {
+                add_public_host(text, &mut hosts)
+            })?;
+            hosts
         },
         verbosity: match (matches.opt_present("verbose"), matches.opt_present("quiet")) {
             (true, true) => {
@@ -259,6 +270,14 @@ fn known_options() -> getopts::Options {
              nothing; yours or a documentation network; may be\n\
              repeated (default none)",
             "ADDRESS/BITS",
+        )
+        .optmulti(
+            "",
+            "public-address",
+            "under what your router is reached from the internet,\n\
+             where you have it forward the port; may be repeated\n\
+             (default none)",
+            "ADDRESS|NAME",
         )
         .optflagmulti("v", "verbose", "log announces (100 a second at most)")
         .optflagmulti("q", "quiet", "log only the announce URLs and errors")
@@ -414,6 +433,62 @@ fn bind_address(text: &str) -> Result<IpAddr, String> {
         return Err("no machine has such an address".into());
     }
     Ok(ip)
+}
+
+/// Adds what a `--public-address` says to those before it.
+fn add_public_host(text: &str, hosts: &mut Vec<PublicHost>) -> Result<(), String> {
+    let host = public_host(text)?;
+    let is_alike = |other: &PublicHost| match (other, &host) {
+        (PublicHost::Address(one), PublicHost::Address(other)) => one.is_ipv6() == other.is_ipv6(),
+        (PublicHost::Name(_), PublicHost::Name(_)) => true,
+        _ => false,
+    };
+    match hosts.iter().find(|other| is_alike(other)) {
+        // A script may put its list together from two places.
+        Some(other) if *other == host => {}
+        Some(other) => {
+            return Err(format!(
+                "beside '{other}', there is no place for it: a network has one address of IPv4, \
+                 one of IPv6 and one name here"
+            ));
+        }
+        None => hosts.push(host),
+    }
+    Ok(())
+}
+
+fn public_host(text: &str) -> Result<PublicHost, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Ok(ip) = bare.unwrap_or(text).parse() {
+        let ip = address::canonical(ip);
+        return match public_address::is_of_the_internet(ip) {
+            true => Ok(PublicHost::Address(ip)),
+            false => Err(
+                "nobody on the internet gets anywhere by this address: the router's own \
+                 page names the public one"
+                    .into(),
+            ),
+        };
+    }
+    let is_label = |label: &str| {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (1..=63).contains(&label.len()) && label.bytes().all(is_of_name)
+    };
+    // 192.168.1 is no address, and no name of anything.
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_name = text.len() <= 253 && !is_number && text.split('.').all(is_label);
+    match is_name {
+        true => Ok(PublicHost::Name(text.to_owned())),
+        false => Err(
+            "a public address is one like 203.0.113.7 or 2001:db8::7, or a name like \
+             your.name.example, without a port"
+                .into(),
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn defaults_are_those_of_py3bt_tracker() {
         public_page: false,
         map_port: false,
         decoys: vec![],
+        public_address: vec![],
         verbosity: Verbosity::Normal,
     };
     assert_eq!(options(""), expected);
@@ -191,6 +192,59 @@ fn a_bad_option_or_value_is_quoted_with_what_is_accepted() {
     ] {
         assert_eq!(parsed(line), Err(expected.to_owned()), "{line}");
     }
+}
+
+#[test]
+fn a_public_address_for_each_family_and_a_name() {
+    let hosts = |line: &str| {
+        let hosts = options(line).public_address;
+        let hosts: Vec<_> = hosts.iter().map(|host| host.to_string()).collect();
+        hosts.join(" ")
+    };
+    for (given, expected) in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("my-box.dyn.example", "my-box.dyn.example"),
+        ("box", "box"),
+    ] {
+        assert_eq!(hosts(&format!("--public-address {given}")), expected);
+    }
+    let all = "--public-address 203.0.113.7 --public-address=2001:db8::7 --public-address a.b \
+        --public-address 203.0.113.7 --public-address a.b";
+    assert_eq!(hosts(all), "203.0.113.7 2001:db8::7 a.b");
+}
+
+#[test]
+fn a_public_address_that_leads_nowhere_is_refused() {
+    let nowhere = "nobody on the internet gets anywhere by this address: the router's own page \
+        names the public one";
+    let neither = "a public address is one like 203.0.113.7 or 2001:db8::7, or a name like \
+        your.name.example, without a port";
+    let long = ["a".repeat(64), format!("{0}.{0}.{0}.{0}", "a".repeat(63))];
+    for (given, reason) in [
+        ("192.168.1.5", nowhere),
+        ("100.64.0.1", nowhere),
+        ("127.0.0.1", nowhere),
+        ("fe80::1", nowhere),
+        ("0.0.0.0", nowhere),
+        ("203.0.113", neither),
+        ("203.0.113.7:9000", neither),
+        ("your.name:9000", neither),
+        ("http://your.name/", neither),
+        ("your..name", neither),
+        ("\u{e9}.example", neither),
+        (&long[0], neither),
+        (&long[1], neither),
+    ] {
+        let expected = format!("--public-address '{given}': {reason}");
+        assert_eq!(parsed(&format!("--public-address {given}")), Err(expected));
+    }
+    let twice = parsed("--public-address 203.0.113.7 --public-address 203.0.113.8");
+    let expected = "--public-address '203.0.113.8': beside '203.0.113.7', there is no place for \
+        it: a network has one address of IPv4, one of IPv6 and one name here";
+    assert_eq!(twice, Err(expected.to_owned()));
+    assert!(parsed("--public-address a --public-address b").is_err());
 }
 
 #[test]

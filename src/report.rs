@@ -44,6 +44,18 @@ pub fn announced(log: &Log, announce: &Announce, reply: &Reply) {
     ended(log, &reply.ended);
 }
 
+/// Somebody on the internet was shown none of the peers that there are.
+pub fn shown_nobody(log: &Log, source: IpAddr) {
+    log.line(
+        About::Trouble,
+        format_args!(
+            "{source} on the internet was shown nobody: the peers that there are have private \
+             addresses, which lead nowhere from there; with --map-port, or --public-address and \
+             ports forwarded in the router, it is shown them under the router's address"
+        ),
+    );
+}
+
 /// Swarms have lost their last peers.
 pub fn ended(log: &Log, ended: &[EndedSwarm]) {
     for EndedSwarm {

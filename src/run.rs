@@ -6,16 +6,16 @@ use crate::decoys::{self, Decoys};
 use crate::gate::limits::Limits;
 use crate::gate::serve;
 use crate::gate::trusted::Trusted;
-use crate::http::seldom::Seldom;
 use crate::http::untrusted_proxies::UntrustedProxies;
 use crate::http::{self, page};
 use crate::listen::{self, Udp};
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses::OwnAddresses;
-use crate::public_address::{Forwarded, PublicAddress};
+use crate::public_address::{self, Forwarded, PublicAddress};
 use crate::router::mapper;
 use crate::router::mapping::Wish;
+use crate::seldom::Seldom;
 use crate::service::Service;
 use crate::start_lines::{self, Place};
 use crate::swarms::Bounds;
@@ -61,7 +61,9 @@ pub fn start(options: &Options) -> Result<(), String> {
     let decoys = decoys(options, &own_addresses)?;
     let settings = settings(options, &log);
     let life = settings.life();
-    let public = Arc::new(PublicAddress::new(Vec::new(), place.port, place.has_udp));
+    let public = options.public_address.clone();
+    let public = Arc::new(PublicAddress::new(public, place.port, place.has_udp));
+    public_address::resolve(Arc::clone(&public), log.clone()).map_err(cannot_start)?;
     let service = Arc::new(Service {
         tracker: Tracker::new(settings)
             .with_decoys(decoys)
@@ -69,6 +71,8 @@ pub fn start(options: &Options) -> Result<(), String> {
                 own_addresses: Arc::clone(&own_addresses),
                 public_address: Arc::clone(&public),
             }),
+        public: Arc::clone(&public),
+        shown_nobody: Seldom::default(),
         began: Instant::now(),
         scrape: options.scrape,
         counters: Counters::new(),
@@ -107,7 +111,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     let server = Arc::new(server);
     serve::open(sockets.tcp, server, counters, limits, trusted, log.clone())
         .map_err(cannot_start)?;
-    start_lines::write(&log, options, &place, &reached_by);
+    start_lines::write(&log, options, &place, &reached_by, &public.urls());
     // What it has to say comes behind these lines.
     mapper.inspect(Thread::unpark);
     Ok(())

@@ -4,11 +4,14 @@
 //! What a request or an answer looks like is for the two `server.rs` to know; the words of the log
 //! are in `report.rs`.
 
-use crate::announce::{Announce, EndedSwarm, InfoHash, Reply};
+use crate::address::Scope;
+use crate::announce::{Announce, EndedSwarm, Event, InfoHash, Reply};
 use crate::counters::{Counters, Transport};
 use crate::log::{About, Log};
+use crate::public_address::PublicAddress;
 use crate::refusal::{Reason, Refusal};
 use crate::report::{self, Asked};
+use crate::seldom::Seldom;
 use crate::swarms::Counts;
 use crate::tracker::Tracker;
 use std::net::IpAddr;
@@ -24,6 +27,10 @@ pub struct Service {
     pub began: Instant,
     /// Whether scrapes are answered.
     pub scrape: bool,
+    /// Under what this network is reached from the internet.
+    pub public: Arc<PublicAddress>,
+    /// When it was told that somebody on the internet was shown nobody.
+    pub shown_nobody: Seldom,
     /// Where to count.
     pub counters: Arc<Counters>,
     /// Where to tell.
@@ -51,6 +58,12 @@ impl Service {
             Ok(()) => {
                 transport.announces.answered.add();
                 report::announced(&self.log, announce, reply);
+                if !self.public.is_known() && was_shown_nobody(announce, reply) {
+                    self.counters.shown_nobody.add();
+                    if self.shown_nobody.is_time(now) {
+                        report::shown_nobody(&self.log, announce.source);
+                    }
+                }
             }
             Err(_) => report::ended(&self.log, &reply.ended),
         }
@@ -122,6 +135,20 @@ impl Service {
         let now = self.now();
         transport.durations.add(now.saturating_sub(since));
         now
+    }
+}
+
+/// Whether somebody on the internet was shown none of the peers that there are, and wanted some:
+/// those have addresses that lead nowhere from there.
+fn was_shown_nobody(announce: &Announce, reply: &Reply) -> bool {
+    let wants_some = announce.event != Event::Stopped && announce.numwant != Some(0);
+    if !reply.peers.is_empty() || !wants_some || Scope::of(announce.source) != Scope::Global {
+        return false;
+    }
+    match announce.is_seeder {
+        true => reply.leechers > 0,
+        // It is one of them itself.
+        false => reply.seeders + reply.leechers > 1,
     }
 }
 

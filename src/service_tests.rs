@@ -35,6 +35,8 @@ pub fn service(scrape: bool) -> (Service, Receiver<String>) {
         }),
         began: Instant::now(),
         scrape,
+        public: Arc::default(),
+        shown_nobody: Seldom::default(),
         counters: Counters::new(),
         log: Log::new(Verbosity::Normal, Lines(sender)).unwrap(),
     };
@@ -112,4 +114,68 @@ fn a_request_takes_from_its_arrival_until_now() {
         service.counters.http.durations.cumulative().last(),
         Some(&0)
     );
+}
+
+/// Who asks, and how → whether that it was shown nobody is told.
+#[test]
+fn somebody_on_the_internet_who_is_shown_nobody_is_told_of() {
+    let hash = InfoHash(*b"aaaaaaaaaaaaaaaaaaaa");
+    let announce = |source: &str, port: u16, rest: &str| {
+        let query = format!(
+            "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-MF1000-00000000{port:04}&port={port}&{rest}"
+        );
+        let path = crate::http::announce::Path {
+            source: source.parse().unwrap(),
+            local: "192.168.1.1".parse().unwrap(),
+        };
+        let (announce, _) = crate::http::announce::read(query.as_bytes(), path).unwrap();
+        assert_eq!(announce.info_hash, hash);
+        announce
+    };
+    let told = |service: &Service, announce: &Announce, now: u64| {
+        let before = service.counters.shown_nobody.get();
+        let (transport, mut reply) = (&service.counters.http, Reply::default());
+        let now = Duration::from_secs(now);
+        service
+            .announce(transport, announce, now, &mut reply)
+            .unwrap();
+        service.counters.shown_nobody.get() - before
+    };
+    for (source, rest, expected) in [
+        ("203.0.113.1", "left=5", 1),
+        ("203.0.113.1", "left=0", 1),
+        ("203.0.113.1", "left=5&numwant=0", 0),
+        ("203.0.113.1", "left=5&event=stopped", 0),
+        ("192.168.1.6", "left=5", 0),
+    ] {
+        let (service, _lines) = service(false);
+        let first = announce("203.0.113.9", 1, "left=5");
+        assert_eq!(told(&service, &first, 1), 0, "there is nobody");
+        told(&service, &announce("203.0.113.9", 1, "event=stopped"), 1);
+        told(&service, &announce("192.168.1.5", 2, "left=5"), 1);
+        assert_eq!(
+            told(&service, &announce(source, 3, rest), 1),
+            expected,
+            "{source} {rest}"
+        );
+    }
+    // Often, but not in the log.
+    let (service, lines) = service(false);
+    told(&service, &announce("192.168.1.5", 2, "left=5"), 1);
+    for port in 10..20 {
+        assert_eq!(
+            told(&service, &announce("203.0.113.1", port, "left=5"), 1),
+            1
+        );
+        told(&service, &announce("203.0.113.1", port, "event=stopped"), 1);
+    }
+    let lines = logged(&service, &lines);
+    let about_it = lines.iter().filter(|line| line.contains("shown nobody"));
+    assert_eq!(about_it.count(), 1, "{lines:?}");
+    // Where the public address is known, nothing is missing.
+    let (mut service, _lines) = self::service(false);
+    let public = crate::public_address::PublicHost::Address("203.0.113.7".parse().unwrap());
+    service.public = Arc::new(PublicAddress::new(vec![public], 9000, true));
+    told(&service, &announce("192.168.1.5", 2, "left=5"), 1);
+    assert_eq!(told(&service, &announce("203.0.113.1", 3, "left=5"), 1), 0);
 }

@@ -20,9 +20,10 @@ pub struct Place {
     pub has_each_udp: bool,
 }
 
-/// Writes the lines of a tracker that others reach by `addresses`, the likeliest first.
-pub fn write(log: &Log, options: &Options, place: &Place, addresses: &[IpAddr]) {
-    for (about, line) in lines(options, place, addresses) {
+/// Writes the lines of a tracker that others reach by `addresses`, the likeliest first, and the
+/// internet by the announce URLs `public`.
+pub fn write(log: &Log, options: &Options, place: &Place, addresses: &[IpAddr], public: &[String]) {
+    for (about, line) in lines(options, place, addresses, public) {
         log.line(about, format_args!("{line}"));
     }
 }
@@ -48,7 +49,12 @@ fn urls(place: &Place, ip: IpAddr) -> impl Iterator<Item = String> {
     schemes.map(move |scheme| format!("{scheme}://{address}/announce"))
 }
 
-fn lines(options: &Options, place: &Place, addresses: &[IpAddr]) -> Vec<(About, String)> {
+fn lines(
+    options: &Options,
+    place: &Place,
+    addresses: &[IpAddr],
+    public: &[String],
+) -> Vec<(About, String)> {
     let mut lines = Vec::new();
     let mut say = |about, text: fmt::Arguments<'_>| lines.push((about, text.to_string()));
     let Place { bind, port, .. } = place;
@@ -74,6 +80,13 @@ fn lines(options: &Options, place: &Place, addresses: &[IpAddr]) -> Vec<(About, 
         say(About::Start, format_args!("{text}"));
     }
     for url in addresses.iter().flat_map(|ip| urls(place, *ip)) {
+        say(About::Always, format_args!("  {url}"));
+    }
+    if !public.is_empty() {
+        let text = "For clients on the internet, if the router forwards the port to this machine:";
+        say(About::Start, format_args!("{text}"));
+    }
+    for url in public {
         say(About::Always, format_args!("  {url}"));
     }
     let has_ipv4 = |addresses: &[IpAddr]| addresses.iter().any(IpAddr::is_ipv4);

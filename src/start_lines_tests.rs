@@ -24,7 +24,7 @@ fn written_at(place: &Place, arguments: &str, addresses: &str) -> String {
     let Ok(Command::Run(options)) = options::parse(arguments) else {
         panic!("not to be run");
     };
-    let lines = lines(&options, place, &ips(addresses)).into_iter();
+    let lines = lines(&options, place, &ips(addresses), &[]).into_iter();
     lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
@@ -122,4 +122,21 @@ fn one_udp_socket_for_several_addresses_is_told() {
         let text = written_at(&place, "", addresses);
         assert_eq!(text.contains(told), expected, "{text}");
     }
+}
+
+#[test]
+fn public_urls_come_behind_those_of_the_network() {
+    let Ok(Command::Run(options)) = options::parse([]) else {
+        panic!("not to be run");
+    };
+    let public = ["http://a.example:9000/announce".to_owned()];
+    let lines = lines(&options, &place("", true, true), &ips("10.0.0.1"), &public);
+    let texts: Vec<_> = lines.iter().map(|(_, line)| &line[..]).collect();
+    let at = texts
+        .iter()
+        .position(|text| text.contains("on the internet"));
+    let at = at.expect("a line about them");
+    assert_eq!(texts[at - 1], "  udp://10.0.0.1:9000/announce");
+    assert_eq!(texts[at + 1], "  http://a.example:9000/announce");
+    assert_eq!(lines[at + 1].0, About::Always, "with -q too");
 }

@@ -456,3 +456,32 @@ fn an_address_given_twice_is_bound_once() {
     assert_eq!(tracker.urls(), urls_at("127.0.0.1", tracker.port()));
     assert_eq!(get(ipv4(&tracker), "/").status, 200);
 }
+
+#[test]
+fn a_public_address_is_printed_and_on_the_page() {
+    let tracker = Tracker::start(&[
+        "-p",
+        "0",
+        "--public-address",
+        "203.0.113.7",
+        "--public-address=name.invalid",
+    ]);
+    let lines = start_lines(&tracker);
+    let port = tracker.port();
+    for host in ["203.0.113.7", "name.invalid"] {
+        let urls = urls_at(host, port);
+        assert!(
+            urls.iter().all(|url| tracker.urls().contains(url)),
+            "{lines:?}"
+        );
+        let page = get(ipv4(&tracker), "/").text();
+        assert!(urls.iter().all(|url| page.contains(url)), "{page}");
+    }
+    // RFC 2606 sees to it that there is no such name.
+    let unknown = |line: &str| line.contains("--public-address 'name.invalid' has no address");
+    assert!(
+        tracker.wait_for_line(unknown, PATIENCE).is_some(),
+        "{}",
+        tracker.report()
+    );
+}

@@ -4,8 +4,6 @@ pub mod server;
 
 pub mod untrusted_proxies;
 
-pub mod seldom;
-
 pub mod hosts;
 
 pub mod query;

@@ -69,6 +69,13 @@ const FULL: (&str, &str) = (
     "The option --max-peers allows more peers.",
 );
 
+const SHOWN_NOBODY: (&str, &str) = (
+    "Announces from the internet that were shown nobody",
+    "The peers that there are have private addresses, which lead nowhere from there. With the \
+     option --map-port, or --public-address and ports forwarded in the router, they are shown \
+     under the router's address.",
+);
+
 /// What does not change while the tracker runs.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -166,6 +173,10 @@ impl Front<'_> {
                 hint(PORT_ZERO, refused(Reason::PortZero), " so far"),
             ),
             ("full", hint(FULL, refused(Reason::StoreIsFull), " so far")),
+            (
+                "nobody",
+                hint(SHOWN_NOBODY, self.counters.shown_nobody.get(), " so far"),
+            ),
             ("ratesline", rates.points),
             ("ratesmost", rates.most),
             ("rateswords", rates.words),

@@ -105,6 +105,7 @@ fn every_place_of_the_templates_is_filled() {
     };
     given.counters.refuse(Reason::PortZero);
     given.counters.refuse(Reason::StoreIsFull);
+    given.counters.shown_nobody.add();
     let ten_seconds = Duration::from_secs(10);
     given.counters.advance(ten_seconds, || 1);
     let mut texts = given.front().texts();

@@ -7,7 +7,6 @@
 use super::announce::{Path, read, write_refusal, write_reply};
 use super::bencode::decimal;
 use super::page::{self, Front};
-use super::seldom::Seldom;
 use super::untrusted_proxies::UntrustedProxies;
 use super::{display_name, hosts, metrics, query, scrape, torrents};
 use crate::address::Scope;
@@ -20,6 +19,7 @@ use crate::own_addresses::OwnAddresses;
 use crate::public_address::PublicAddress;
 use crate::refusal::{HttpRefusal, Refusal};
 use crate::report::{self, Asked};
+use crate::seldom::Seldom;
 use crate::service::Service;
 use crate::torrent_list::TorrentList;
 use std::io::Write;

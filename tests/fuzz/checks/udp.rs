@@ -76,6 +76,8 @@ fn server(scrape: bool) -> Server {
         }),
         began: Instant::now(),
         scrape,
+        public: Arc::default(),
+        shown_nobody: Default::default(),
         counters: Counters::new(),
         log: log.clone(),
     };
