@@ -186,6 +186,19 @@ pub struct Reply {
     pub ended: Vec<EndedSwarm>,
 }
 
+impl Default for Peer {
+    /// Nowhere.
+    fn default() -> Self {
+        Peer {
+            endpoint: Endpoint {
+                ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                port: 0,
+            },
+            peer_id: PeerId::default(),
+        }
+    }
+}
+
 impl Default for Reply {
     fn default() -> Self {
         Reply {

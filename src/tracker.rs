@@ -135,12 +135,13 @@ impl Tracker {
         let asker = Asker::of(announce, &self.surroundings, resolve);
         let selection = self.selection(announce, &asker);
 
+        let mut is_rewritten = false;
         let counts = {
             let mut swarms = self.lock();
             swarms.sweep(now, SWEEP_MOST, &mut reply.ended);
             match store(&mut swarms, announce, &asker, now, reply)? {
                 Some(entry) => {
-                    match &self.decoys {
+                    is_rewritten = match &self.decoys {
                         None => swarms.pick(entry, &selection, now, &mut reply.peers),
                         Some(decoys) => with_decoys::pick(
                             decoys,
@@ -151,7 +152,7 @@ impl Tracker {
                             (now, self.settings.numwant as usize),
                             &mut reply.peers,
                         ),
-                    }
+                    };
                     swarms.counts_at(entry)
                 }
                 None => swarms.counts(announce.info_hash),
@@ -164,7 +165,9 @@ impl Tracker {
             downloaded,
         } = counts;
         (reply.seeders, reply.leechers, reply.downloaded) = (seeders, leechers, downloaded);
-        leave_out_twins(&asker, reply);
+        if is_rewritten || asker.addresses().len() > 1 {
+            leave_out_twins(&asker, reply);
+        }
         Ok(())
     }
 
@@ -299,13 +302,6 @@ fn refusal(full: LimitReached) -> Refusal {
 /// is not known to be one.
 fn leave_out_twins(asker: &Asker, reply: &mut Reply) {
     let peers = &mut reply.peers;
-    let machine = asker.view.machine_as;
-    let lan = asker.view.lan_as.map(IpAddr::V4);
-    let is_rewritten = |ip| Some(ip) == machine || Some(ip) == lan;
-    let is_alone = asker.addresses().len() == 1;
-    if is_alone && !peers.iter().any(|peer| is_rewritten(peer.endpoint.ip)) {
-        return;
-    }
     let mut kept = 0;
     for i in 0..peers.len() {
         let peer = peers[i];

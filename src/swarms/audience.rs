@@ -7,7 +7,6 @@
 //! record the classes that are shown it are kept as a mask, computed anew when its client's set of
 //! addresses changes: so picking does not have to look at a client's other addresses.
 
-use crate::announce::Endpoint;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Where an address is, seen from the tracker's machine.
@@ -70,19 +69,15 @@ impl View {
             .map_or(home.is_ipv6(), |way| way.is_ipv6)
     }
 
-    /// A record's endpoint as it is shown.
-    pub fn shown(&self, home: Home, endpoint: Endpoint) -> Endpoint {
-        let ip = match home.place() {
+    /// The address under which a record is shown, if not under its own.
+    pub fn shown_as(&self, home: Home) -> Option<IpAddr> {
+        match home.place() {
             Place::Loopback if self.from != Place::Loopback => self.machine_as,
             Place::Container if matches!(self.from, Place::Lan | Place::Internet) => {
                 self.machine_as
             }
             Place::Lan if self.from == Place::Internet => self.lan_as.map(IpAddr::V4),
             _ => None,
-        };
-        Endpoint {
-            ip: ip.unwrap_or(endpoint.ip),
-            ..endpoint
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::fixture::{endpoint, place};
 use super::*;
+use crate::announce::Endpoint;
 use std::net::Ipv6Addr;
 
 /// Askers, by what is known of them.
@@ -55,7 +56,8 @@ fn shown(addresses: &[&str]) -> Vec<Vec<String>> {
         let mut shown = Vec::new();
         for ((&endpoint, &home), audience) in endpoints.iter().zip(&homes).zip(&audiences) {
             if audience.has(view.class()) {
-                let as_shown = view.shown(home, endpoint);
+                let ip = view.shown_as(home).unwrap_or(endpoint.ip);
+                let as_shown = Endpoint { ip, ..endpoint };
                 families.push(as_shown.ip.is_ipv6());
                 assert_eq!(view.shows_as_ipv6(home), as_shown.ip.is_ipv6(), "{name}");
                 shown.push(as_shown.to_string());

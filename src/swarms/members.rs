@@ -4,10 +4,11 @@
 //! Which members make a group is decided in `swarm.rs`.
 
 use super::group::Slot;
-use crate::announce::Endpoint;
+use crate::announce::{Endpoint, Peer};
 use std::net::IpAddr;
 
-/// Members of one address family, in no order.
+/// Members of one address family, in random order: every order is equally likely, so that those who
+/// stand side by side are no less random than others.
 pub struct Members {
     endpoints: Endpoints,
     /// Apart from the endpoints, since an answer has no use for them.
@@ -50,6 +51,30 @@ impl Members {
         }
     }
 
+    /// Appends so many members, from the one at `place` on, as peers without a peer_id.
+    ///
+    /// They are written where they will stay: put together elsewhere and moved, half of an
+    /// announce's time would go for reading in one piece what was just written in several.
+    pub fn append(&self, place: usize, length: usize, peers: &mut Vec<Peer>) {
+        let begin = peers.len();
+        peers.resize(begin + length, Peer::default());
+        let peers = &mut peers[begin..];
+        match &self.endpoints {
+            Endpoints::V4(all) => {
+                for (peer, one) in peers.iter_mut().zip(&all[place..]) {
+                    peer.endpoint.ip = IpAddr::V4(one.address.into());
+                    peer.endpoint.port = u16::from_ne_bytes(one.port);
+                }
+            }
+            Endpoints::V6(all) => {
+                for (peer, one) in peers.iter_mut().zip(&all[place..]) {
+                    peer.endpoint.ip = IpAddr::V6(one.address.into());
+                    peer.endpoint.port = u16::from_ne_bytes(one.port);
+                }
+            }
+        }
+    }
+
     /// Where the rest of what is known of a member lies.
     pub fn slot(&self, place: usize) -> Slot {
         self.slots[place]
@@ -73,21 +98,24 @@ impl Members {
         endpoints.max(self.slots.capacity())
     }
 
-    /// Adds a member, whose family is that of all.
-    pub fn push(&mut self, endpoint: Endpoint, slot: Slot) {
+    /// Adds a member, whose family is that of all, at a `place` that is one of theirs or the next.
+    /// Whoever is there moves to the end; returns its slot.
+    pub fn insert(&mut self, place: usize, endpoint: Endpoint, slot: Slot) -> Option<Slot> {
         let port = endpoint.port.to_ne_bytes();
         match (&mut self.endpoints, endpoint.ip) {
             (Endpoints::V4(all), IpAddr::V4(ip)) => {
                 let address = ip.octets();
-                push(all, Packed { address, port });
+                insert(all, place, Packed { address, port });
             }
             (Endpoints::V6(all), IpAddr::V6(ip)) => {
                 let address = ip.octets();
-                push(all, Packed { address, port });
+                insert(all, place, Packed { address, port });
             }
             _ => unreachable!("a group has one family"),
         }
-        push(&mut self.slots, slot);
+        insert(&mut self.slots, place, slot);
+        let last = self.slots.len() - 1;
+        (place != last).then(|| self.slots[last])
     }
 
     /// Removes the member at `place`. The last one moves there; returns its slot, unless it was
@@ -111,13 +139,15 @@ impl<const N: usize> Packed<N> {
     }
 }
 
-fn push<T>(all: &mut Vec<T>, one: T) {
+fn insert<T>(all: &mut Vec<T>, place: usize, one: T) {
     if all.len() == all.capacity() {
         // Half as much again instead of std's twice as much: with many small swarms the unused
         // places are what memory goes for.
         all.reserve_exact(all.len() / 2 + 1);
     }
     all.push(one);
+    let last = all.len() - 1;
+    all.swap(place, last);
 }
 
 fn swap_remove<T>(all: &mut Vec<T>, place: usize) {

@@ -12,13 +12,29 @@ fn packed_and_unpacked_are_the_same_in_both_families() {
             (Endpoint { ip, port }, 0x0102_0304 + u32::from(n))
         };
         for (endpoint, slot) in (0..9).map(member) {
-            members.push(endpoint, slot);
+            let last = members.len();
+            assert_eq!(
+                members.insert(last, endpoint, slot),
+                None,
+                "nobody is there"
+            );
         }
         assert_eq!(members.swap_remove(2), Some(member(8).1), "it moved");
         assert_eq!(members.swap_remove(7), None, "it was the last");
         let places = 0..members.len();
         let found = places.map(|place| (members.endpoint(place), members.slot(place)));
         assert!(found.eq([0, 1, 8, 3, 4, 5, 6].map(member)));
+        let (endpoint, slot) = member(9);
+        let moved = members.insert(1, endpoint, slot);
+        assert_eq!(moved, Some(member(1).1), "to the end");
+        let places = 0..members.len();
+        let found = places.map(|place| (members.endpoint(place), members.slot(place)));
+        assert!(found.eq([0, 9, 8, 3, 4, 5, 6, 1].map(member)));
+        let mut peers = vec![Peer::default()];
+        members.append(2, 3, &mut peers);
+        let appended = peers[1..].iter().map(|peer| peer.endpoint);
+        assert!(appended.eq([8, 3, 4].map(|n| member(n).0)));
+        assert_eq!(peers[0], Peer::default(), "it stays");
     }
 }
 
@@ -32,7 +48,7 @@ fn what_is_not_needed_any_more_is_given_back() {
     let ip = "192.0.2.7".parse().unwrap();
     let mut members = Members::new(false);
     for port in 1..=1_000 {
-        members.push(Endpoint { ip, port }, port.into());
+        members.insert(members.len(), Endpoint { ip, port }, port.into());
     }
     assert!(members.capacity() >= 1_000);
     while members.len() > 10 {

@@ -4,12 +4,12 @@
 //! Who may be shown whom is in `group.rs` (by kind) and in `audience.rs` (by address).
 
 use super::audience::View;
+use super::clients::MOST_RECORDS;
 use super::group::{GroupKey, Kind};
-use super::members::Members;
 use super::peers::{Peers, Tenths};
 use super::random::{self, Random};
-use super::swarm::Swarm;
-use crate::announce::{Peer, PeerId};
+use super::swarm::{Group, Swarm};
+use crate::announce::Peer;
 
 /// Whom an asker may be shown, and how many.
 #[derive(Clone, Copy)]
@@ -28,9 +28,23 @@ pub struct Selection {
 
 /// What picking needs besides the peers, kept from one time to the next.
 pub struct Picker {
-    random: Random,
+    /// Decides where in its group a newcomer is put, too.
+    pub random: Random,
     drawn: Vec<u32>,
     chosen: Vec<Chosen>,
+    runs: Vec<Run>,
+}
+
+/// Most members that are read where they stand side by side: with as many peers as no cache holds,
+/// an announce's time goes for fetching members from memory, which gives 64 bytes at a time.
+const RUN: u32 = 10;
+
+/// Members of one group that stand side by side.
+struct Run {
+    group: u32,
+    /// The place of the first.
+    place: u32,
+    length: u32,
 }
 
 /// A group whose members may be picked.
@@ -58,12 +72,14 @@ impl Picker {
             random: Random::new(seed),
             drawn: Vec::new(),
             chosen: Vec::new(),
+            runs: Vec::new(),
         }
     }
 
     /// Appends peers to `picked`: those of the kinds that an asker of its kind is shown first,
     /// before the others, and of these those of its address family. None twice, and none of the
-    /// asker's `own`, which are given by group and place.
+    /// asker's `own`, which are given by group and place. Returns whether one is shown under another
+    /// address than its own.
     pub fn pick(
         &mut self,
         stock: &Stock<'_>,
@@ -71,8 +87,9 @@ impl Picker {
         own: &[Option<(GroupKey, u32)>],
         selection: &Selection,
         picked: &mut Vec<Peer>,
-    ) {
+    ) -> bool {
         let end = picked.len() + selection.most;
+        let mut is_rewritten = false;
         for kinds in kind.is_shown() {
             for own_family in [true, false] {
                 if picked.len() < end && (own_family || selection.both_families) {
@@ -85,11 +102,13 @@ impl Picker {
                     let draw = Draw {
                         random: &mut self.random,
                         drawn: &mut self.drawn,
+                        runs: &mut self.runs,
                     };
-                    candidates.pick(draw, stock, own, selection, most, picked);
+                    is_rewritten |= candidates.pick(draw, stock, own, selection, most, picked);
                 }
             }
         }
+        is_rewritten
     }
 }
 
@@ -113,6 +132,7 @@ struct Candidates<'a> {
 struct Draw<'a> {
     random: &'a mut Random,
     drawn: &'a mut Vec<u32>,
+    runs: &'a mut Vec<Run>,
 }
 
 impl<'a> Candidates<'a> {
@@ -139,19 +159,69 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The candidate with a number below the total: its group's key and members, and its place.
-    fn get(&self, number: u32) -> (GroupKey, &'a Members, usize) {
-        let chosen = self.chosen.iter().rev().find(|c| c.first <= number);
-        let chosen = chosen.expect("the first group begins with 0");
-        let group = &self.swarm.groups()[chosen.group as usize];
-        (group.key, &group.members, (number - chosen.first) as usize)
+    /// Draws runs of candidates, `count` of these or somewhat more, or all there are but the `own`,
+    /// whose numbers are sorted.
+    ///
+    /// Every candidate is as likely as any, since where the first run begins is left to chance, and
+    /// after the last candidate comes the first. The own have to be left out here: left out later,
+    /// their neighbours would be likelier than others.
+    fn draw<'b>(&self, draw: Draw<'b>, count: u32, own: &[u32]) -> &'b [Run] {
+        let Draw {
+            random,
+            drawn,
+            runs,
+        } = draw;
+        runs.clear();
+        let total = self.total - own.len() as u32;
+        let begin = random.below(total.max(1));
+        // One of them is perhaps shorter than the others.
+        let blocks = count.div_ceil(RUN) as usize + 1;
+        random::draw(random, total.div_ceil(RUN), blocks, drawn);
+        for block in drawn.iter() {
+            let mut number = (begin + block * RUN) % total;
+            let mut left = RUN.min(total - block * RUN);
+            while left > 0 {
+                let run = self.run(number, left.min(total - number), own);
+                left -= run.length;
+                number = (number + run.length) % total;
+                runs.push(run);
+            }
+        }
+        runs
     }
 
-    /// The number of a member, if it is among them.
-    fn number(&self, key: GroupKey, place: u32) -> Option<u32> {
+    /// As many candidates as stand side by side from a number on, `most` of them; the number does
+    /// not count the own.
+    fn run(&self, number: u32, most: u32, own: &[u32]) -> Run {
+        let before = |number, own| number + u32::from(own <= number);
+        let number = own.iter().copied().fold(number, before);
+        let chosen = self.chosen.iter().rev().find(|c| c.first <= number);
+        let chosen = chosen.expect("the first group begins with 0");
+        let members = &self.swarm.groups()[chosen.group as usize].members;
+        let place = number - chosen.first;
+        let next_own = own.iter().find(|own| **own > number);
+        let until_own = next_own.map_or(most, |own| own - number);
+        Run {
+            group: chosen.group,
+            place,
+            length: most.min(until_own).min(members.len() as u32 - place),
+        }
+    }
+
+    /// The numbers of these members, as far as they are among them, sorted; and how many these are.
+    fn numbers(&self, members: &[Option<(GroupKey, u32)>]) -> ([u32; MOST_RECORDS], usize) {
         let groups = self.swarm.groups();
-        let has_key = |c: &&Chosen| groups[c.group as usize].key == key;
-        self.chosen.iter().find(has_key).map(|c| c.first + place)
+        let mut numbers = [0; MOST_RECORDS];
+        let mut count = 0;
+        for &(key, place) in members.iter().flatten() {
+            let has_key = |c: &&Chosen| groups[c.group as usize].key == key;
+            if let Some(chosen) = self.chosen.iter().find(has_key) {
+                numbers[count] = chosen.first + place;
+                count += 1;
+            }
+        }
+        numbers[..count].sort_unstable();
+        (numbers, count)
     }
 
     fn pick(
@@ -162,50 +232,54 @@ impl<'a> Candidates<'a> {
         selection: &Selection,
         most: usize,
         picked: &mut Vec<Peer>,
-    ) {
-        if self.total == 0 {
-            return;
-        }
+    ) -> bool {
         let Stock { peers, now, .. } = *stock;
-        let mut own_numbers = [None; super::clients::MOST_RECORDS];
-        for (number, own) in own_numbers.iter_mut().zip(own) {
-            *number = own.and_then(|(key, place)| self.number(key, place));
-        }
-        let own_numbers = &own_numbers[..own.len()];
+        let (own, count) = self.numbers(own);
         // Only while a sweep is behind can a dead peer be drawn; then it takes more tries.
         let is_dead = |slot| peers.silence(slot, now) > stock.life;
         let is_behind = peers.oldest().is_some_and(is_dead);
         let tries = if is_behind { 4 * most } else { most };
-        // More, should the asker be among them; leaving it out then leaves the others as random as
-        // they were. So nothing here waits for where the asker was found to be.
-        let drawn = draw.drawn;
-        random::draw(draw.random, self.total, tries + own.len(), drawn);
-        // With a million peers every member is in memory that no cache holds. A loop that does
-        // nothing but touch them has the processor fetch several at once, which spares the one
-        // below up to a microsecond.
-        let prefetched = drawn.iter().fold(0, |sum, &n| {
-            let (_, members, place) = self.get(n);
-            sum ^ members.prefetch(place)
+        let runs = self.draw(draw, tries as u32, &own[..count]);
+        let groups = self.swarm.groups();
+        // With a million peers every run is in memory that no cache holds. A loop that does
+        // nothing but touch them has the processor fetch several at once.
+        let prefetched = runs.iter().fold(0, |sum, run| {
+            let members = &groups[run.group as usize].members;
+            let last = run.place + run.length - 1;
+            sum ^ members.prefetch(run.place as usize) ^ members.prefetch(last as usize)
         });
         std::hint::black_box(prefetched);
         let end = picked.len() + most;
-        for &n in drawn.iter() {
-            if picked.len() == end {
-                break;
-            }
-            let (key, members, place) = self.get(n);
-            if own_numbers.contains(&Some(n)) || is_behind && is_dead(members.slot(place)) {
+        let mut is_rewritten = false;
+        for run in runs {
+            let Group { key, members } = &groups[run.group as usize];
+            let shown_as = selection.view.shown_as(key.home);
+            let place = run.place as usize;
+            let length = (run.length as usize).min(end - picked.len());
+            let begin = picked.len();
+            members.append(place, length, picked);
+            if shown_as.is_none() && !is_behind && !selection.with_peer_ids {
                 continue;
             }
-            let peer_id = match selection.with_peer_ids {
-                true => peers.id(members.slot(place)),
-                false => PeerId::default(),
-            };
-            picked.push(Peer {
-                endpoint: selection.view.shown(key.home, members.endpoint(place)),
-                peer_id,
-            });
+            // The ordinary ones are done with. Of the others, all that are alive stay.
+            let mut kept = begin;
+            for i in 0..length {
+                let slot = members.slot(place + i);
+                if is_behind && is_dead(slot) {
+                    continue;
+                }
+                let mut peer = picked[begin + i];
+                peer.endpoint.ip = shown_as.unwrap_or(peer.endpoint.ip);
+                if selection.with_peer_ids {
+                    peer.peer_id = peers.id(slot);
+                }
+                picked[kept] = peer;
+                kept += 1;
+            }
+            picked.truncate(kept);
+            is_rewritten |= shown_as.is_some();
         }
+        is_rewritten
     }
 }
 

@@ -97,10 +97,12 @@ fn the_kind_counts_for_more_than_the_family() {
     assert!(families.eq([true, true, true, true, true, false, false]));
 }
 
-/// Pearson's test with a fixed seed: of `expected`, each is as likely as any. The bound is exceeded
+/// Pearson's test with fixed seeds: of `expected`, each is as likely as any. The bound is exceeded
 /// once in a thousand times.
+///
+/// Every answer is that of another swarm: who stands side by side in one is shown together.
 fn assert_uniform(
-    swarms: &mut Swarms,
+    filled: impl Fn(u64) -> Swarms,
     asker: &Client,
     selection: &Selection,
     expected: usize,
@@ -108,9 +110,10 @@ fn assert_uniform(
 ) {
     let mut counts = BTreeMap::new();
     let most = selection.most;
-    let rounds = 40_000 / most;
-    for _ in 0..rounds {
-        let peers = picked(swarms, 1, asker, selection, secs(0));
+    let rounds = 10_000 / most;
+    for round in 0..rounds {
+        let mut swarms = filled(round as u64);
+        let peers = picked(&mut swarms, 1, asker, selection, secs(0));
         assert_eq!(peers.len(), most);
         for peer in peers {
             *counts.entry(peer.port).or_insert(0) += 1;
@@ -126,27 +129,102 @@ fn assert_uniform(
     assert!(chi_square < bound, "{most}: {chi_square}");
 }
 
+fn seeded(seed: u64) -> Swarms {
+    Swarms::new(LIFE, BOUNDS, seed)
+}
+
 /// 98 degrees of freedom: 147.0.
 #[test]
 fn selection_is_uniform() {
+    let filled = |seed| {
+        let mut swarms = seeded(seed);
+        for port in 1..=100 {
+            let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
+            let kind = KINDS[usize::from(port % 3)];
+            put(&mut swarms, 1, &of_kind(kind, endpoint(ip, port)), 0).unwrap();
+        }
+        swarms
+    };
+    let asker = at(endpoint("192.0.2.1", 50));
+    for most in [20, 60] {
+        let selection = all(asker.who.source, most);
+        assert_uniform(filled, &asker, &selection, 99, 147.0);
+    }
+}
+
+/// In one swarm, too, however often and wherever they stand: each is shown as often as it should,
+/// within five standard deviations.
+#[test]
+fn in_one_swarm_each_is_as_likely_as_any() {
     let mut swarms = swarms();
     for port in 1..=100 {
-        let ip = ["192.0.2.1", "10.0.0.1"][usize::from(port % 2)];
         let kind = KINDS[usize::from(port % 3)];
-        put(&mut swarms, 1, &of_kind(kind, endpoint(ip, port)), 0).unwrap();
+        put(
+            &mut swarms,
+            1,
+            &of_kind(kind, endpoint("192.0.2.1", port)),
+            0,
+        )
+        .unwrap();
     }
     let asker = at(endpoint("192.0.2.1", 50));
-    for most in [1, 30, 60] {
+    for most in [1, 7, 30, 95] {
         let selection = all(asker.who.source, most);
-        assert_uniform(&mut swarms, &asker, &selection, 99, 147.0);
+        let rounds = 4_000;
+        let mut counts = [0; 101];
+        for _ in 0..rounds {
+            for peer in picked(&mut swarms, 1, &asker, &selection, secs(0)) {
+                counts[usize::from(peer.port)] += 1;
+            }
+        }
+        let chance = most as f64 / 99.0;
+        let mean = f64::from(rounds) * chance;
+        let deviation = (mean * (1.0 - chance)).sqrt();
+        for (port, &count) in counts
+            .iter()
+            .enumerate()
+            .skip(1)
+            .filter(|(port, _)| *port != 50)
+        {
+            let off = (f64::from(count) - mean).abs();
+            assert!(
+                off < 5.0 * deviation,
+                "{most}: {port} was shown {count} times"
+            );
+        }
     }
+}
+
+/// Those who came one after the other do not stand side by side for that: of 40 others, 10 are
+/// shown, both of two in 5.8 percent of the answers, and in four times as many if they did.
+#[test]
+fn who_came_together_is_not_shown_together() {
+    let rounds = 600;
+    let asker = at(endpoint("192.0.2.9", 9));
+    let both = (0..rounds).filter(|seed| {
+        let mut swarms = seeded(*seed);
+        for port in 1..=60 {
+            put(&mut swarms, 1, &at(endpoint("192.0.2.1", port)), 0).unwrap();
+        }
+        for port in 21..=40 {
+            let who = at(endpoint("192.0.2.1", port)).who;
+            swarms.remove(hash(1), &who);
+        }
+        let selection = all(asker.who.source, 10);
+        let shown = picked(&mut swarms, 1, &asker, &selection, secs(0));
+        assert_eq!(shown.len(), 10);
+        [20, 41]
+            .iter()
+            .all(|port| shown.iter().any(|peer| peer.port == *port))
+    });
+    let part = both.count() as f64 / rounds as f64;
+    assert!((0.03..0.1).contains(&part), "{part}");
 }
 
 /// Clients with several addresses are no more likely than others, and an asker with several leaves
 /// no trace. Some are shown under another address. 98 degrees of freedom.
 #[test]
 fn selection_is_uniform_among_clients_with_several_addresses() {
-    let mut swarms = swarms();
     let client = |port: u16| {
         let client = at(endpoint("192.168.0.1", port)).with_key(port as u8, port.into());
         match port % 4 {
@@ -158,9 +236,13 @@ fn selection_is_uniform_among_clients_with_several_addresses() {
             _ => client.claiming(endpoint("127.0.0.1", port)),
         }
     };
-    for port in 1..=100 {
-        put(&mut swarms, 1, &client(port), 0).unwrap();
-    }
+    let filled = |seed| {
+        let mut swarms = seeded(seed);
+        for port in 1..=100 {
+            put(&mut swarms, 1, &client(port), 0).unwrap();
+        }
+        swarms
+    };
     let asker = client(50);
     let local = "192.168.0.99".parse().unwrap();
     for (from, machine_as) in [(Place::Loopback, None), (Place::Lan, Some(local))] {
@@ -175,31 +257,29 @@ fn selection_is_uniform_among_clients_with_several_addresses() {
             most: 30,
             with_peer_ids: false,
         };
-        assert_uniform(&mut swarms, &asker, &selection, 99, 147.0);
+        assert_uniform(filled, &asker, &selection, 99, 147.0);
     }
 }
 
 #[test]
 fn selection_is_uniform_among_those_who_come_second() {
-    let mut swarms = swarms();
-    for port in 1..=100 {
-        let kind = KINDS[1 + usize::from(port % 3 > 0)];
-        put(
-            &mut swarms,
-            1,
-            &of_kind(kind, endpoint("192.0.2.1", port)),
-            0,
-        )
-        .unwrap();
-    }
-    for port in 1..=5 {
-        put(&mut swarms, 1, &at(endpoint("192.0.2.2", 1000 + port)), 0).unwrap();
-    }
+    let filled = |seed| {
+        let mut swarms = seeded(seed);
+        for port in 1..=100 {
+            let kind = KINDS[1 + usize::from(port % 3 > 0)];
+            let client = of_kind(kind, endpoint("192.0.2.1", port));
+            put(&mut swarms, 1, &client, 0).unwrap();
+        }
+        for port in 1..=5 {
+            put(&mut swarms, 1, &at(endpoint("192.0.2.2", 1000 + port)), 0).unwrap();
+        }
+        swarms
+    };
     let asker = of_kind(Kind::Seeder, endpoint("192.0.2.3", 2000));
     let selection = all(asker.who.source, 20);
     let mut counts = BTreeMap::new();
-    for _ in 0..4_000 {
-        let shown = picked(&mut swarms, 1, &asker, &selection, secs(0));
+    for seed in 0..400 {
+        let shown = picked(&mut filled(seed), 1, &asker, &selection, secs(0));
         let (first, others) = shown.split_at(5);
         assert!(first.iter().all(|peer| peer.port > 1000));
         for peer in others {
@@ -208,7 +288,7 @@ fn selection_is_uniform_among_those_who_come_second() {
         }
     }
     // 33 perhapses, 15 places: 32 degrees of freedom, 62.5.
-    let mean = 4_000.0 * 15.0 / 33.0;
+    let mean = 400.0 * 15.0 / 33.0;
     let off = |&count: &i32| (f64::from(count) - mean).powi(2) / mean;
     let chi_square: f64 = counts.values().map(off).sum();
     assert!(counts.len() == 33 && chi_square < 62.5, "{chi_square}");

@@ -265,14 +265,15 @@ impl Swarms {
     }
 
     /// Appends peers of a swarm to `picked`: uniformly at random among those whom the one at the
-    /// entry may be shown, none twice, and none of its own.
+    /// entry may be shown, none twice, and none of its own. Returns whether one is shown under
+    /// another address than its own.
     pub fn pick(
         &mut self,
         entry: Entry,
         selection: &Selection,
         now: Duration,
         picked: &mut Vec<Peer>,
-    ) {
+    ) -> bool {
         let Entry { swarm, slot, kind } = entry;
         let records = slot.map(|slot| self.records(slot));
         let mut own = [None; MOST_RECORDS];
@@ -288,7 +289,7 @@ impl Swarms {
             life: self.life,
             now: Tenths::new(now),
         };
-        self.picker.pick(&stock, kind, own, selection, picked);
+        self.picker.pick(&stock, kind, own, selection, picked)
     }
 
     fn is_dead(&self, slot: Slot, now: Tenths) -> bool {
@@ -446,7 +447,7 @@ impl Swarms {
             standing: news.standing.with_answer(Standing::CLAIMED, is_claimed),
             audience: Audience::of_one(address.home()),
         };
-        known.place = self.swarms[swarm as usize].add(known.key(), endpoint, slot);
+        known.place = self.enter_group(slot, &known, endpoint);
         self.peers.add(who.peer_id, known, news.now);
         self.index.insert(fingerprint, slot);
         let claimed_by = is_claimed.then_some(who.source.ip);
@@ -583,9 +584,19 @@ impl Swarms {
         if before.key() != known.key() {
             let endpoint = self.swarms[before.swarm as usize].endpoint(before.key(), before.place);
             self.leave_group(&before);
-            let place = self.swarms[known.swarm as usize].add(known.key(), endpoint, slot);
-            self.peers.get_mut(slot).place = place;
+            self.peers.get_mut(slot).place = self.enter_group(slot, &known, endpoint);
         }
+    }
+
+    /// Puts a peer into its group. Returns its place there.
+    fn enter_group(&mut self, slot: Slot, known: &Known, endpoint: Endpoint) -> u32 {
+        let swarm = &mut self.swarms[known.swarm as usize];
+        let random = &mut self.picker.random;
+        let (place, moved) = swarm.add(known.key(), endpoint, slot, random);
+        if let Some((moved, place)) = moved {
+            self.peers.get_mut(moved).place = place;
+        }
+        place
     }
 
     fn leave_group(&mut self, peer: &Known) {

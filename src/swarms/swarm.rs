@@ -5,6 +5,7 @@
 
 use super::group::{GroupKey, Slot};
 use super::members::Members;
+use super::random::Random;
 use crate::announce::{Endpoint, InfoHash};
 
 /// Members with the same [`GroupKey`], in no order.
@@ -44,8 +45,15 @@ impl Swarm {
         &self.groups
     }
 
-    /// Adds a member and returns its place in its group.
-    pub fn add(&mut self, key: GroupKey, endpoint: Endpoint, slot: Slot) -> u32 {
+    /// Adds a member at a random place of its group. Returns the place; and the slot of whoever was
+    /// there and moves to the end, with its new place, for the caller to note down.
+    pub fn add(
+        &mut self,
+        key: GroupKey,
+        endpoint: Endpoint,
+        slot: Slot,
+        random: &mut Random,
+    ) -> (u32, Option<(Slot, u32)>) {
         let index = match self.groups.iter().position(|g| g.key == key) {
             Some(index) => index,
             None => {
@@ -58,8 +66,10 @@ impl Swarm {
             }
         };
         let members = &mut self.groups[index].members;
-        members.push(endpoint, slot);
-        members.len() as u32 - 1
+        let last = members.len() as u32;
+        let place = random.below(last + 1);
+        let moved = members.insert(place as usize, endpoint, slot);
+        (place, moved.map(|moved| (moved, last)))
     }
 
     /// Removes the member at `place`. The last one of its group moves there; returns its slot, so

@@ -6,7 +6,8 @@ use crate::decoys::{Answer, Decoys};
 use crate::swarms::{Entry, Selection, Swarms};
 use std::time::Duration;
 
-/// Appends peers and decoys. `room` is how many anybody gets.
+/// Appends peers and decoys. `room` is how many anybody gets. Returns whether a peer is shown under
+/// another address than its own.
 pub fn pick(
     decoys: &Decoys,
     swarms: &mut Swarms,
@@ -15,7 +16,7 @@ pub fn pick(
     (announce, asker): (&Announce, &Asker),
     (now, room): (Duration, usize),
     peers: &mut Vec<Peer>,
-) {
+) -> bool {
     let candidates = swarms.candidates(entry, selection);
     // Who is shown some kinds first is shown the others only if there is room for them.
     let real = match candidates.first >= selection.most {
@@ -33,7 +34,7 @@ pub fn pick(
         most: selection.most - shares.decoys,
         ..*selection
     };
-    swarms.pick(entry, &fewer, now, peers);
+    let is_rewritten = swarms.pick(entry, &fewer, now, peers);
     let is_taken = |endpoint: Endpoint| {
         endpoint.ip == announce.local
             || asker.is_at(endpoint)
@@ -48,6 +49,7 @@ pub fn pick(
         is_taken: &is_taken,
     };
     decoys.add(&answer, shares, &mut random, peers);
+    is_rewritten
 }
 
 #[cfg(test)]
