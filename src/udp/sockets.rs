@@ -3,10 +3,10 @@
 //! addresses answers from the one that the system prefers on the way back. Addresses that come
 //! while it runs get one, those that go lose theirs.
 //!
-//! One thread serves a socket; others join it while it does not keep up (see `pace.rs`). What is
-//! answered is `server.rs`'s.
+//! One thread serves a socket; others help it while it does not keep up and that is of use (see
+//! `pace.rs`). What is answered is `server.rs`'s.
 
-use super::pace::{Pace, Verdict};
+use super::pace::{Help, Pace, Verdict};
 use super::server::{Buffers, Server};
 use crate::address::{self, Scope};
 use crate::log::About;
@@ -15,7 +15,7 @@ use crate::threads;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -62,6 +62,10 @@ struct Socket {
     at: SocketAddr,
     /// Its address has gone: the threads are to end.
     is_let_go: AtomicBool,
+    /// How many helpers its own thread wants.
+    helpers: AtomicU32,
+    /// Packets that all its threads have received; each says so now and then.
+    received: AtomicU64,
 }
 
 impl Sockets {
@@ -134,8 +138,10 @@ impl Sockets {
             at: socket.local_addr()?,
             socket,
             is_let_go: AtomicBool::new(false),
+            helpers: AtomicU32::new(0),
+            received: AtomicU64::new(0),
         });
-        Arc::clone(&self.shared).start(&socket, false)?;
+        Arc::clone(&self.shared).start(&socket, None)?;
         self.open.push(socket);
         Ok(())
     }
@@ -146,12 +152,12 @@ impl Sockets {
 }
 
 impl Shared {
-    /// Starts a thread for a socket.
-    fn start(self: Arc<Self>, socket: &Arc<Socket>, is_helper: bool) -> io::Result<()> {
+    /// Starts a thread for a socket: its own, or a helper, of which the first is number 0.
+    fn start(self: Arc<Self>, socket: &Arc<Socket>, helper: Option<u32>) -> io::Result<()> {
         let socket = Arc::clone(socket);
         let work = move || {
-            self.serve(&socket, is_helper);
-            if is_helper {
+            self.serve(&socket, helper);
+            if helper.is_some() {
                 self.helpers.fetch_add(1, Relaxed);
             }
         };
@@ -159,7 +165,7 @@ impl Shared {
     }
 
     /// A thread.
-    fn serve(self: &Arc<Self>, socket: &Arc<Socket>, is_helper: bool) {
+    fn serve(self: &Arc<Self>, socket: &Arc<Socket>, helper: Option<u32>) {
         let server = &self.server;
         let service = &*server.service;
         let mut buffers = Buffers::default();
@@ -168,6 +174,7 @@ impl Shared {
         let mut now = service.now();
         let mut look_at = now + LOOK_EVERY;
         let mut pace = Pace::new(now);
+        let mut help = Help::default();
         let mut is_needed = true;
         while is_needed {
             if now >= look_at {
@@ -180,11 +187,13 @@ impl Shared {
             let begin = now;
             let received = socket.socket.recv_from(&mut bytes);
             now = service.now();
-            match pace.waited(begin, now) {
-                Verdict::KeepsUp => {}
-                Verdict::Overloaded => self.call_a_helper(socket),
-                // What it has received is its to answer.
-                Verdict::Idle => is_needed = !is_helper,
+            if let Some(window) = pace.received(begin, now) {
+                socket.received.fetch_add(window.received.into(), Relaxed);
+                match helper {
+                    None => self.ask_for_help(socket, &mut help, window.verdict, now),
+                    // What it has received now is its to answer.
+                    Some(number) => is_needed = number < socket.helpers.load(Relaxed),
+                }
             }
             let (length, from) = match received {
                 Ok(received) => received,
@@ -203,13 +212,35 @@ impl Shared {
         }
     }
 
-    fn call_a_helper(self: &Arc<Self>, socket: &Arc<Socket>) {
+    /// For a socket's own thread, after each window.
+    fn ask_for_help(
+        self: &Arc<Self>,
+        socket: &Arc<Socket>,
+        help: &mut Help,
+        verdict: Verdict,
+        now: Duration,
+    ) {
+        let had = socket.helpers.load(Relaxed);
+        let wanted = help.wanted(verdict, socket.received.load(Relaxed), now);
+        socket.helpers.store(wanted, Relaxed);
+        if wanted > had && !self.start_helper(socket, had) {
+            help.refused(now);
+            socket.helpers.store(had, Relaxed);
+        }
+    }
+
+    /// Whether there is a thread for it.
+    fn start_helper(self: &Arc<Self>, socket: &Arc<Socket>, number: u32) -> bool {
         let one_less = |helpers: usize| helpers.checked_sub(1);
         let is_free = self.helpers.fetch_update(Relaxed, Relaxed, one_less);
-        if is_free.is_ok() && Arc::clone(self).start(socket, true).is_err() {
-            // The system has no thread for it; perhaps later.
+        if is_free.is_err() {
+            return false;
+        }
+        let started = Arc::clone(self).start(socket, Some(number));
+        if started.is_err() {
             self.helpers.fetch_add(1, Relaxed);
         }
+        started.is_ok()
     }
 
     fn receive_failed(&self, error: &io::Error) {
