@@ -64,7 +64,7 @@ fn what_a_browser_claims_is_not_believed() {
     let all = (1..=5).map(|port| format!("127.0.0.1:{port}"));
     assert_eq!(shown, all.collect::<Vec<_>>());
     announce(8, "User-Agent: x\r\n");
-    shown.extend(["198.51.100.7:8".into(), "[2001:db8::7]:8".into()]);
+    shown.extend(["127.0.0.1:8".into(), "[2001:db8::7]:8".into()]);
     shown.sort();
     assert_eq!(ask(&tracker, "port=9&left=5").shown(), shown);
     // Said once, and not for each.

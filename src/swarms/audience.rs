@@ -188,21 +188,25 @@ impl Audience {
     /// The audience of a client's only address.
     pub fn of_one(home: Home) -> Audience {
         let mut audience = [Audience(0)];
-        Audience::of_each(&[home], &mut audience);
+        Audience::of_each(&[(home, false)], &mut audience);
         audience[0]
     }
 
-    /// The audiences of each of a client's addresses. Of two that are as good as each other the
-    /// first is shown, so the one that came last should stand there.
-    pub fn of_each(homes: &[Home], audiences: &mut [Audience]) {
+    /// The audiences of each of a client's addresses, of which it is known whether they are merely
+    /// claimed. Of two that are as good as each other one that was seen is shown, and if that is
+    /// no difference the first, so the one that came last should stand there.
+    pub fn of_each(homes: &[(Home, bool)], audiences: &mut [Audience]) {
         audiences.fill(Audience(0));
         for class in Class::all() {
             for is_ipv6 in [false, true] {
-                let ways = homes.iter().enumerate().filter_map(|(i, &home)| {
-                    let way = class.way(home).filter(|way| way.is_ipv6 == is_ipv6)?;
-                    Some((way.rank, i))
-                });
-                if let Some((_, best)) = ways.min() {
+                let ways = homes
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, &(home, is_claimed))| {
+                        let way = class.way(home).filter(|way| way.is_ipv6 == is_ipv6)?;
+                        Some((way.rank, is_claimed, i))
+                    });
+                if let Some((_, _, best)) = ways.min() {
                     audiences[best].0 |= class.bit();
                 }
             }

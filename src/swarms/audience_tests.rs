@@ -50,7 +50,8 @@ fn shown(addresses: &[&str]) -> Vec<Vec<String>> {
     let home = |e: &Endpoint| Home::new(place(e.ip), e.ip.is_ipv6());
     let homes: Vec<_> = endpoints.iter().map(home).collect();
     let mut audiences = vec![Audience::default(); homes.len()];
-    Audience::of_each(&homes, &mut audiences);
+    let seen: Vec<_> = homes.iter().map(|&home| (home, false)).collect();
+    Audience::of_each(&seen, &mut audiences);
     let of_view = |(name, view): (&str, View)| {
         let mut families = Vec::new();
         let mut shown = Vec::new();

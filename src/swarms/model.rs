@@ -152,7 +152,7 @@ impl Model {
     /// The one address of a family by which a client is shown.
     fn shown(&self, of: Who, view: &View, is_ipv6: bool) -> Option<Endpoint> {
         let mut records: Vec<_> = self.records.iter().filter(|(_, r)| r.who == of).collect();
-        records.sort_by_key(|(_, record)| std::cmp::Reverse(record.joined));
+        records.sort_by_key(|(_, r)| (r.is_claimed, std::cmp::Reverse(r.joined)));
         let at = |wanted: Place| {
             let mut at = records.iter().filter(|(_, r)| r.place == wanted);
             at.find(|(e, _)| e.ip.is_ipv6() == is_ipv6)

@@ -414,6 +414,9 @@ impl Swarms {
             self.limits.take(swarm, slot, ip, None);
             let standing = peer.standing.with_answer(Standing::CLAIMED, false);
             self.peers.get_mut(slot).standing = standing;
+            if standing.has(Standing::ONE_OF_SEVERAL) {
+                self.arrange(peer.tag);
+            }
         }
         if peer.home != home {
             // A network has become one of this machine's bridges, or is none any more.
@@ -539,9 +542,10 @@ impl Swarms {
     fn arrange(&mut self, tag: Tag) {
         let records = self.clients.records(tag).expect("it has some");
         let slots = records.slots();
-        let mut homes = [Home::new(Place::Loopback, false); MOST_RECORDS];
+        let mut homes = [(Home::new(Place::Loopback, false), false); MOST_RECORDS];
         for (home, &slot) in homes.iter_mut().zip(slots) {
-            *home = self.peers.get(slot).home;
+            let peer = self.peers.get(slot);
+            *home = (peer.home, peer.standing.has(Standing::CLAIMED));
         }
         let mut audiences = [Audience::default(); MOST_RECORDS];
         Audience::of_each(&homes[..slots.len()], &mut audiences);

@@ -361,7 +361,9 @@ fn a_claim_does_not_take_over_the_living_and_who_is_seen_there_does() {
     put(&mut swarms, 1, &other, 900).unwrap();
     let asker = at(endpoint("127.0.0.1", 1));
     let shown = from_all(&mut swarms, 1, &asker, 9, 900);
-    assert_eq!(shown, [there], "the claim came last");
+    assert_eq!(shown, [there], "somebody was seen there");
+    let slot = swarms.find(0, there).expect("there is somebody");
+    assert_eq!(swarms.peers.id(slot), other.who.peer_id);
     check_that_it_all_fits_together(&swarms);
 }
 
