@@ -179,7 +179,7 @@ Examples:
     )
 }
 
-/// `mayfly 1.0.0`.
+/// `mayfly 1.1.0`.
 pub fn version() -> String {
     format!("mayfly {}", env!("CARGO_PKG_VERSION"))
 }
