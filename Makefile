@@ -14,7 +14,7 @@ PI32 := armv7-unknown-linux-gnueabihf
 # Rust's own linker writes functions that are the same to the byte once, which spares 1 percent.
 FOLDED := -C link-arg=--icf=all
 
-# How long `make soak` takes.
+# How many seconds `make soak` takes, about; fewer than 97 it cannot.
 SECONDS ?= 600
 
 # What `make fuzz` fuzzes, and for how long each. Without a sanitizer: the code is free of `unsafe`,
@@ -27,7 +27,7 @@ FUZZ_SECONDS ?= 900
 AQUATIC := aquatic_udp aquatic_udp_load_test aquatic_http aquatic_http_load_test
 
 .PHONY: help run test soak bench aquatic fuzz check dist windows linux pi sums reproducible clean
-.PHONY: needs-fuzz needs-windows needs-linux needs-pi64 needs-pi32
+.PHONY: needs-known needs-fuzz needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,7 +38,7 @@ run: ## build and start the tracker; options in ARGS, as in: make run ARGS="-p 6
 test: ## run all tests; those that need a program that is not installed say so
 	cargo test
 
-soak: linux ## good and hostile load together, then a table (as root); make soak SECONDS=180
+soak: linux ## good and hostile load, then a table (as root); make soak SECONDS=180 (97 at least)
 	MAYFLY_SOAK_SECONDS=$(SECONDS) \
 	MAYFLY_SOAK_EXECUTABLE=$(CURDIR)/dist/mayfly-$(VERSION)-linux-x86_64 \
 	cargo test --release --test tests soak::in_full -- --exact --ignored --nocapture
@@ -49,7 +49,7 @@ bench: ## mayfly against others on the same load; a section alone: make bench AR
 aquatic: ## compile from crates.io, into target/aquatic, what make bench takes of aquatic
 	cargo install --root $(CURDIR)/target/aquatic $(AQUATIC:%=%@0.9.0)
 
-fuzz: needs-fuzz ## fuzz what reads bytes, FUZZ_SECONDS (900) each; alone: make fuzz ARGS=query
+fuzz: needs-known needs-fuzz ## fuzz what reads bytes, FUZZ_SECONDS (900) each; alone: make fuzz ARGS=query
 	@for target in $(or $(ARGS),$(FUZZED)); do \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) seconds"; \
 		mkdir -p tests/fuzz/corpus/$$target; \
@@ -113,6 +113,9 @@ target = @test -d "$$(rustc --print target-libdir --target $(1))" || \
 	{ echo 'missing: the Rust target $(1) (rustup target add $(1))'; exit 1; }
 program = @command -v $(1) > /dev/null || \
 	{ echo 'missing: $(1) (apt-get install $(2))'; exit 1; }
+
+needs-known:
+	@$(if $(filter-out $(FUZZED),$(ARGS)),echo 'make fuzz ARGS=$(ARGS): the targets are $(FUZZED)'; exit 1)
 
 # cargo-fuzz wants options of the nightly Rust; RUSTC_BOOTSTRAP has them of any other, too.
 needs-fuzz:

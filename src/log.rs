@@ -1,4 +1,5 @@
-//! The log: one line a happening on stdout, with a UTC timestamp, whole and flushed at once.
+//! The log: one line a happening on stdout, with a UTC timestamp (but not in the journal, which
+//! adds its own), whole and flushed at once.
 //!
 //! Nobody waits for it. Lines go through a bounded queue to a thread that writes them; what comes
 //! faster than the rates below, or than the terminal or the disk takes it, is counted and left
@@ -9,6 +10,7 @@ use crate::lock::lock;
 use crate::threads;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,7 +23,7 @@ pub enum Verbosity {
     /// Also what is wrong with clients, and torrents that come and go.
     #[default]
     Normal,
-    /// Also every announce (`-v`).
+    /// Also announces (`-v`).
     Verbose,
 }
 
@@ -81,12 +83,49 @@ const QUEUE: usize = 4096;
 /// When the lines that were left out are counted in the log, at the latest.
 const TELL_AFTER: Duration = Duration::from_secs(5);
 
+/// Whether lines begin with the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Times {
+    /// They do.
+    Written,
+    /// Whoever reads them adds it.
+    LeftOut,
+}
+
+impl Times {
+    /// As suits stdout: systemd's journal has a time for each line already.
+    pub fn of_stdout() -> Times {
+        match leads_to_the_journal(Path::new("/proc/self/fd/1")) {
+            true => Times::LeftOut,
+            false => Times::Written,
+        }
+    }
+}
+
+/// Whether this file is the one that systemd says is the journal. Its name alone in the
+/// environment is not enough: a terminal's programs inherit it, and so do those of a unit that
+/// writes into a file.
+#[cfg(unix)]
+fn leads_to_the_journal(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let journal = std::env::var("JOURNAL_STREAM");
+    let file = std::fs::metadata(file);
+    matches!((journal, file), (Ok(journal), Ok(file))
+        if journal == format!("{}:{}", file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn leads_to_the_journal(_: &Path) -> bool {
+    false
+}
+
 /// The way to the log; clones lead to the same one.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
 
 struct Shared {
     verbosity: Verbosity,
+    times: Times,
     queue: SyncSender<Message>,
     buckets: Mutex<[Bucket; KINDS]>,
 }
@@ -110,7 +149,11 @@ struct Bucket {
 
 impl Log {
     /// A log that writes to `out`, from a thread of its own.
-    pub fn new(verbosity: Verbosity, out: impl Write + Send + 'static) -> io::Result<Log> {
+    pub fn new(
+        verbosity: Verbosity,
+        times: Times,
+        out: impl Write + Send + 'static,
+    ) -> io::Result<Log> {
         let (queue, messages) = sync_channel(QUEUE);
         let kinds = [
             About::Always,
@@ -121,6 +164,7 @@ impl Log {
         ];
         let shared = Arc::new(Shared {
             verbosity,
+            times,
             queue,
             buckets: Mutex::new(kinds.map(|about| Bucket {
                 about,
@@ -131,7 +175,7 @@ impl Log {
         });
         // The thread must not keep its own queue alive, or it would never end.
         let for_thread = Arc::downgrade(&shared);
-        let work = Box::new(move || write_lines(&messages, Out::new(out), &for_thread));
+        let work = Box::new(move || write_lines(&messages, Out::new(times, out), &for_thread));
         threads::start("log", 128 * 1024, work)?;
         Ok(Log(shared))
     }
@@ -160,7 +204,7 @@ impl Log {
                 return;
             }
         }
-        let line = stamped(SystemTime::now(), text);
+        let line = self.0.times.stamped(text);
         if self.0.queue.try_send(Message::Line(line)).is_err() {
             lock(&self.0.buckets)[about as usize].left_out += 1;
         }
@@ -190,7 +234,7 @@ impl Shared {
                 let count = std::mem::take(&mut bucket.left_out);
                 let what = bucket.about.plural();
                 let text = format_args!("{count} more {what} came too fast for the log");
-                stamped(SystemTime::now(), text)
+                self.times.stamped(text)
             })
             .collect()
     }
@@ -245,13 +289,18 @@ fn write_lines<W: Write>(messages: &Receiver<Message>, mut out: Out<W>, shared: 
 
 /// Where the lines go. Failures (stdout closed, disk full) cost lines and nothing else.
 struct Out<W> {
+    times: Times,
     writer: W,
     lost: u64,
 }
 
 impl<W: Write> Out<W> {
-    fn new(writer: W) -> Out<W> {
-        Out { writer, lost: 0 }
+    fn new(times: Times, writer: W) -> Out<W> {
+        Out {
+            times,
+            writer,
+            lost: 0,
+        }
     }
 
     fn line(&mut self, line: &str) {
@@ -259,7 +308,7 @@ impl<W: Write> Out<W> {
             // The line that failed may have been written in part: begin a new one.
             let count = self.lost;
             let text = format_args!("{count} lines before this one could not be written");
-            let note = format!("\n{}", stamped(SystemTime::now(), text));
+            let note = format!("\n{}", self.times.stamped(text));
             if self.write(&note).is_err() {
                 self.lost += 1;
                 return;
@@ -278,10 +327,18 @@ impl<W: Write> Out<W> {
     }
 }
 
+impl Times {
+    /// The line that is written now.
+    fn stamped(self, text: fmt::Arguments<'_>) -> String {
+        let time = (self == Times::Written).then(SystemTime::now);
+        line_of(time, text)
+    }
+}
+
 /// `2026-11-22T12:16:43Z text`, and a line feed. Everything but printable ASCII is escaped, since
 /// parts of the text come from strangers and end up in somebody's terminal.
-fn stamped(time: SystemTime, text: fmt::Arguments<'_>) -> String {
-    let mut line = Printable(format!("{} ", timestamp(time)));
+fn line_of(time: Option<SystemTime>, text: fmt::Arguments<'_>) -> String {
+    let mut line = Printable(time.map_or_else(String::new, |time| timestamp(time) + " "));
     // A String takes everything.
     let _ = line.write_fmt(text);
     line.0.truncate(LONGEST_LINE);

@@ -42,12 +42,15 @@ fn timestamps() {
 
 #[test]
 fn a_line_is_one_line_of_printable_ascii_whatever_it_holds() {
-    let line = stamped(UNIX_EPOCH, format_args!("a\r\nb\u{1b}[2J\u{7f}é\u{202e}"));
+    let line = line_of(
+        Some(UNIX_EPOCH),
+        format_args!("a\r\nb\u{1b}[2J\u{7f}é\u{202e}"),
+    );
     assert_eq!(
         line,
         "1970-01-01T00:00:00Z a\\r\\nb\\u{1b}[2J\\u{7f}\\u{e9}\\u{202e}\n"
     );
-    let long = stamped(UNIX_EPOCH, format_args!("{}", "x".repeat(100_000)));
+    let long = line_of(Some(UNIX_EPOCH), format_args!("{}", "x".repeat(100_000)));
     assert_eq!(long.len(), LONGEST_LINE + 1);
 }
 
@@ -62,7 +65,7 @@ fn verbosity_decides_what_is_written() {
         ),
     ] {
         let (sink, lines) = channel();
-        let log = Log::new(verbosity, Sink(sink, None)).unwrap();
+        let log = Log::new(verbosity, Times::Written, Sink(sink, None)).unwrap();
         log.line(About::Always, format_args!("always"));
         log.line(About::Trouble, format_args!("trouble"));
         log.line(About::Torrent, format_args!("torrent"));
@@ -75,7 +78,7 @@ fn verbosity_decides_what_is_written() {
 #[test]
 fn a_flood_is_cut_counted_and_hides_nothing_else() {
     let (sink, lines) = channel();
-    let log = Log::new(Verbosity::Verbose, Sink(sink, None)).unwrap();
+    let log = Log::new(Verbosity::Verbose, Times::Written, Sink(sink, None)).unwrap();
     for n in 0..100_000 {
         log.line(About::Announce, format_args!("{n}"));
     }
@@ -95,7 +98,7 @@ fn a_flood_is_cut_counted_and_hides_nothing_else() {
 fn a_blocked_terminal_stops_the_lines_and_nothing_else() {
     let (sink, lines) = channel();
     let (open, gate) = channel();
-    let log = Log::new(Verbosity::Verbose, Sink(sink, Some(gate))).unwrap();
+    let log = Log::new(Verbosity::Verbose, Times::Written, Sink(sink, Some(gate))).unwrap();
     for kind in [About::Announce, About::Torrent, About::Trouble] {
         for n in 0..10_000 {
             log.line(kind, format_args!("{n}"));
@@ -122,7 +125,7 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_is_whole() {
         answer.send(result).unwrap();
     }
     drop(answer);
-    let log = Log::new(Verbosity::Normal, Sink(sink, Some(gate))).unwrap();
+    let log = Log::new(Verbosity::Normal, Times::Written, Sink(sink, Some(gate))).unwrap();
     for n in 0..4 {
         log.line(About::Always, format_args!("{n}"));
     }

@@ -30,6 +30,8 @@ const MAX_CONNECTIONS_RANGE: (usize, usize) = (8, 10_000);
 /// Shortest and longest interval, in minutes. Less than half a minute is for tests: clients of
 /// the real world do not ask more often than that.
 const INTERVALS: (&str, &str) = ("0.05", "1440");
+/// How else people ask for help, on Windows among others.
+const HELP: [&str; 3] = ["/?", "-?", "-help"];
 /// More is of no use to a client, which talks to some dozens at a time.
 const MOST_NUMWANT: u32 = 200;
 
@@ -82,7 +84,12 @@ pub enum Command {
 
 /// Reads the arguments, without the program's name. The error is one line for a person.
 pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, String> {
-    let arguments = as_py3bt_tracker_had_it(arguments.into_iter().collect()).map_err(explain)?;
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    if options.any(|option| HELP.contains(&option.as_str())) {
+        return Ok(Command::Help);
+    }
+    let arguments = as_py3bt_tracker_had_it(arguments).map_err(explain)?;
     let matches = known_options().parse(arguments).map_err(explain)?;
     if matches.opt_present("help") {
         return Ok(Command::Help);
@@ -165,15 +172,15 @@ pub fn parse<I: IntoIterator<Item = String>>(arguments: I) -> Result<Command, St
 /// The help text.
 pub fn help() -> String {
     let brief = "\
-mayfly: a BitTorrent tracker. Start it, add an announce URL that it prints to
-your torrents, done. It keeps nothing on disk.
+mayfly: a BitTorrent tracker. Start it, and put one of the announce URLs that it
+prints into your torrents. It keeps nothing on disk.
 
 Usage: mayfly [OPTIONS]";
     format!(
         "{}
 Examples:
     mayfly                      on port 9000, until ctrl+c
-    mayfly -p 6969 -v > log.txt on port 6969, every announce in log.txt
+    mayfly -p 6969 -v > log.txt on port 6969, with announces in log.txt
 ",
         known_options().usage(brief)
     )

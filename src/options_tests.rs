@@ -75,6 +75,12 @@ fn every_option_in_every_spelling() {
     assert_eq!(trusted.trust_proxy, expected);
     assert_eq!(parsed("-h"), Ok(Command::Help));
     assert_eq!(parsed("-p 1 --help"), Ok(Command::Help));
+    for line in ["/?", "-?", "-help", "-p 1 /?", "--nonsense -help"] {
+        assert_eq!(parsed(line), Ok(Command::Help), "{line}");
+    }
+    for line in ["-- /?", "-helpp", "/help"] {
+        assert!(parsed(line).is_err(), "{line}");
+    }
     assert_eq!(parsed("-V"), Ok(Command::Version));
 }
 

@@ -182,13 +182,13 @@ reasons! {
     /// `port` is no port.
     Port: "port", 900, Forever, CLIENT;
     /// As many peers as there may be.
-    StoreIsFull: "store_full", 900, AWhile, "a popular tracker (--max-peers), or an attack";
+    StoreIsFull: "store_full", 900, AWhile, "a popular tracker, which --max-peers may make larger, or an attack";
     /// As many peers of one address as there may be.
     TooManyOfAddress: "address_full", 900, AWhile, CROWD;
     /// The same in one torrent.
     TooManyOfAddressInTorrent: "address_full_in_torrent", 900, AWhile, CROWD;
     /// A scrape, and they are off.
-    ScrapeIsOff: "scrape_off", 900, Forever, "nobody's fault: --scrape turns them on";
+    ScrapeIsOff: "scrape_off", 900, Forever, "scrapes are off by default: --scrape turns them on";
     /// A scrape of nothing in particular.
     NothingToScrape: "scrape_of_everything", 101, Forever, CLIENT;
     /// A trusted proxy that does not say for whom it asks.
@@ -370,8 +370,8 @@ impl fmt::Display for Refusal {
                 );
             }
             Refusal::PortZero => {
-                "port is '0'; send the port that the client listens on, 1 to 65535 \
-                 (behind a proxy, set the listening port by hand)"
+                "port is '0'; send the port that the client listens on, 1 to 65535; \
+                 behind a proxy, set the listening port by hand"
             }
             Refusal::Port(text) => {
                 return write!(

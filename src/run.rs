@@ -9,7 +9,7 @@ use crate::gate::trusted::Trusted;
 use crate::http::untrusted_proxies::UntrustedProxies;
 use crate::http::{self, page};
 use crate::listen::{self, Udp};
-use crate::log::{About, Log};
+use crate::log::{About, Log, Times};
 use crate::options::Options;
 use crate::own_addresses::OwnAddresses;
 use crate::public_address::{self, Forwarded, PublicAddress};
@@ -26,7 +26,7 @@ use crate::udp;
 use crate::udp::connection_id::ConnectionIds;
 use crate::udp::sockets::Sockets;
 use crate::ulimits;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::Thread;
@@ -35,7 +35,7 @@ use std::time::Instant;
 /// Starts a tracker, whose threads then run for as long as the process does. The error is one
 /// line for a person.
 pub fn start(options: &Options) -> Result<(), String> {
-    let log = Log::new(options.verbosity, io::stdout())
+    let log = Log::new(options.verbosity, Times::of_stdout(), io::stdout())
         .map_err(|error| format!("the system allows no threads: {error}"))?;
     let descriptors = ulimits::descriptors();
     let own_addresses = Arc::new(OwnAddresses::look());
@@ -111,7 +111,9 @@ pub fn start(options: &Options) -> Result<(), String> {
     let server = Arc::new(server);
     serve::open(sockets.tcp, server, counters, limits, trusted, log.clone())
         .map_err(cannot_start)?;
-    start_lines::write(&log, options, &place, &reached_by, &public.urls());
+    // Elsewhere (a service, a pipe) that key ends nothing.
+    let has_keys = io::stdin().is_terminal() || io::stdout().is_terminal();
+    start_lines::write(&log, options, &place, &reached_by, &public.urls(), has_keys);
     // What it has to say comes behind these lines.
     mapper.inspect(Thread::unpark);
     Ok(())

@@ -38,7 +38,7 @@ pub fn service(scrape: bool) -> (Service, Receiver<String>) {
         public: Arc::default(),
         shown_nobody: Seldom::default(),
         counters: Counters::new(),
-        log: Log::new(Verbosity::Normal, Lines(sender)).unwrap(),
+        log: Log::new(Verbosity::Normal, crate::log::Times::Written, Lines(sender)).unwrap(),
     };
     (service, lines)
 }

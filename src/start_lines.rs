@@ -2,6 +2,7 @@
 //!
 //! Only says what has been opened; nothing is opened here.
 
+use crate::address::Scope;
 use crate::log::{About, Log};
 use crate::options::Options;
 use crate::own_addresses::has_wildcard;
@@ -21,9 +22,16 @@ pub struct Place {
 }
 
 /// Writes the lines of a tracker that others reach by `addresses`, the likeliest first, and the
-/// internet by the announce URLs `public`.
-pub fn write(log: &Log, options: &Options, place: &Place, addresses: &[IpAddr], public: &[String]) {
-    for (about, line) in lines(options, place, addresses, public) {
+/// internet by the announce URLs `public`; `has_keys` says whether somebody can press some.
+pub fn write(
+    log: &Log,
+    options: &Options,
+    place: &Place,
+    addresses: &[IpAddr],
+    public: &[String],
+    has_keys: bool,
+) {
+    for (about, line) in lines(options, place, addresses, public, has_keys) {
         log.line(about, format_args!("{line}"));
     }
 }
@@ -54,6 +62,7 @@ fn lines(
     place: &Place,
     addresses: &[IpAddr],
     public: &[String],
+    has_keys: bool,
 ) -> Vec<(About, String)> {
     let mut lines = Vec::new();
     let mut say = |about, text: fmt::Arguments<'_>| lines.push((about, text.to_string()));
@@ -104,11 +113,25 @@ fn lines(
         Some(first) if !is_any => SocketAddr::new(*first, *port).to_string(),
         _ => format!("localhost:{port}"),
     };
+    // This machine may have no browser. Strangers see the page only if they may.
+    let is_shown_at = |ip: &&IpAddr| {
+        let is_near = Scope::of(**ip) != Scope::Global || options.public_page;
+        is_any && is_near && !ip.is_loopback()
+    };
+    let elsewhere = match addresses.iter().find(is_shown_at) {
+        Some(ip) => format!(
+            " (on other machines: http://{}/)",
+            SocketAddr::new(*ip, *port)
+        ),
+        None => String::new(),
+    };
     say(
         About::Start,
-        format_args!("Open http://{host}/ in a browser to see how it is doing."),
+        format_args!("Open http://{host}/ in a browser to see how it is doing{elsewhere}."),
     );
-    say(About::Start, format_args!("Press ctrl+c to stop."));
+    if has_keys {
+        say(About::Start, format_args!("Press ctrl+c to stop."));
+    }
     lines
 }
 

@@ -24,7 +24,7 @@ fn written_at(place: &Place, arguments: &str, addresses: &str) -> String {
     let Ok(Command::Run(options)) = options::parse(arguments) else {
         panic!("not to be run");
     };
-    let lines = lines(&options, place, &ips(addresses), &[]).into_iter();
+    let lines = lines(&options, place, &ips(addresses), &[], true).into_iter();
     lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
@@ -45,7 +45,8 @@ fn urls_of_each_address_and_how_to_go_on() {
   udp://192.168.1.5:9000/announce
   http://[fd00::5]:9000/announce
   udp://[fd00::5]:9000/announce
-Open http://localhost:9000/ in a browser to see how it is doing.
+Open http://localhost:9000/ in a browser to see how it is doing (on other machines: \
+             http://192.168.1.5:9000/).
 Press ctrl+c to stop."
         )
     );
@@ -108,6 +109,37 @@ fn the_page_is_where_it_can_be_seen() {
 }
 
 #[test]
+fn where_there_is_no_browser_another_machine_has_one() {
+    for (arguments, addresses, expected) in [
+        ("", "10.0.0.1 10.0.0.2", Some("10.0.0.1:9000")),
+        ("", "8.8.8.8 10.0.0.1", Some("10.0.0.1:9000")),
+        ("", "8.8.8.8", None),
+        ("--public-page", "8.8.8.8", Some("8.8.8.8:9000")),
+        ("", "", None),
+    ] {
+        let text = written(arguments, "", addresses);
+        let said = text.split_once("(on other machines: http://");
+        let said = said.and_then(|(_, rest)| rest.split_once("/)."));
+        assert_eq!(said.map(|(at, _)| at), expected, "{text}");
+    }
+    let bound = written("-b 10.0.0.1", "10.0.0.1", "10.0.0.1");
+    assert!(!bound.contains("on other machines"), "{bound}");
+}
+
+#[test]
+fn how_to_stop_is_said_where_there_are_keys() {
+    let Ok(Command::Run(options)) = options::parse([]) else {
+        panic!("not to be run");
+    };
+    for has_keys in [true, false] {
+        let place = place("", true, true);
+        let lines = lines(&options, &place, &ips("10.0.0.1"), &[], has_keys);
+        let is_said = lines.iter().any(|(_, line)| line.contains("ctrl+c"));
+        assert_eq!(is_said, has_keys, "{lines:?}");
+    }
+}
+
+#[test]
 fn one_udp_socket_for_several_addresses_is_told() {
     let told = "one socket for all addresses";
     for (has_udp, has_each_udp, bind, addresses, expected) in [
@@ -130,7 +162,7 @@ fn public_urls_come_behind_those_of_the_network() {
         panic!("not to be run");
     };
     let public = ["http://a.example:9000/announce".to_owned()];
-    let lines = lines(&options, &place("", true, true), &ips("10.0.0.1"), &public);
+    let lines = lines(&options, &place("", true, true), &ips("10.0.0.1"), &public, true);
     let texts: Vec<_> = lines.iter().map(|(_, line)| &line[..]).collect();
     let at = texts
         .iter()

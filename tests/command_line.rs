@@ -201,7 +201,9 @@ fn help_shows_the_real_defaults_and_two_examples() {
         .lines()
         .filter(|line| line.trim().starts_with("mayfly"));
     assert_eq!(examples.count(), 2);
-    assert_eq!(run(&["--help"]).stdout, help.stdout);
+    for option in ["--help", "-help", "-?", "/?"] {
+        assert_eq!(run(&[option]).stdout, help.stdout);
+    }
     assert_eq!(run(&["-v", "-p", "1", "--help"]).stdout, help.stdout);
 }
 
@@ -227,9 +229,9 @@ fn options_as_users_of_py3bt_tracker_write_them() {
 
 /// Waits until the start is over, and gives its lines.
 fn start_lines(tracker: &Tracker) -> Vec<String> {
-    let is_last = |line: &str| line.contains("ctrl+c");
+    let is_last = |line: &str| line.contains("how it is doing");
     if tracker.wait_for_line(is_last, PATIENCE).is_none() {
-        panic!("how to stop is not said\n{}", tracker.report());
+        panic!("where the page is, is not said\n{}", tracker.report());
     }
     tracker.lines()
 }
@@ -245,7 +247,7 @@ fn is_stamped(line: &str) -> bool {
 }
 
 #[test]
-fn every_line_of_the_start_has_a_timestamp_and_the_last_says_how_to_stop() {
+fn every_line_of_the_start_has_a_timestamp_and_the_last_says_where_the_page_is() {
     let tracker = Tracker::start(&["-p", "0"]);
     let lines = start_lines(&tracker);
     assert!(lines.len() >= 3, "{lines:?}");
@@ -254,7 +256,25 @@ fn every_line_of_the_start_has_a_timestamp_and_the_last_says_how_to_stop() {
         lines[0].contains(concat!("mayfly ", env!("CARGO_PKG_VERSION"))),
         "{lines:?}"
     );
-    assert!(lines.last().unwrap().contains("ctrl+c"), "{lines:?}");
+    assert!(
+        lines.last().unwrap().contains("how it is doing"),
+        "{lines:?}"
+    );
+}
+
+/// In a terminal, which `script` has one of.
+#[test]
+#[cfg(target_os = "linux")]
+fn who_has_a_keyboard_is_told_which_key_stops_it() {
+    if tool("script").is_none() {
+        return;
+    }
+    let command = concat!(env!("CARGO_BIN_EXE_mayfly"), " -p 0 -b 127.0.0.1");
+    let script = Launch::new().executable("script");
+    let tracker = script.start(&["-qefc", command, "/dev/null"]);
+    let is_told = |line: &str| line.contains("Press ctrl+c to stop.");
+    let told = tracker.wait_for_line(is_told, PATIENCE);
+    assert!(told.is_some(), "{}", tracker.report());
 }
 
 #[test]

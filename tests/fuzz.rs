@@ -51,3 +51,29 @@ fn random_announces() {
         checks::tracker::check(&bytes);
     }
 }
+
+/// A name that is none is answered with those that are, before anything is compiled.
+#[test]
+fn make_fuzz_knows_its_targets() {
+    if crate::support::tools::tool("make").is_none() {
+        return;
+    }
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut make = std::process::Command::new("make");
+    make.args(["--silent", "fuzz", "ARGS=nosuch"])
+        .current_dir(root);
+    let output = make.output().expect("make runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{output:?}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let (_, named) = said.split_once("the targets are ").expect("the targets");
+    let mut named: Vec<_> = named.split_whitespace().map(str::to_owned).collect();
+    named.sort();
+    let files = fs::read_dir(Path::new(root).join("tests/fuzz/targets")).expect("targets");
+    let mut targets: Vec<_> = files
+        .map(|file| file.expect("an entry").path())
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    targets.sort();
+    assert_eq!(named, targets);
+}

@@ -344,3 +344,32 @@ fn a_flood_of_announces_is_bounded_in_the_log_and_what_is_left_out_is_counted() 
     assert!(lines <= bound, "{lines} lines, more than {bound}");
     assert_eq!(get(at, "/").status, 200);
 }
+
+/// systemd adds a time to each line, so another one would be one too many; but a file has the
+/// name of the journal in its environment too, if the unit writes into one.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_journal_has_lines_without_a_time() {
+    use std::os::unix::fs::MetadataExt;
+    let directory = TempDir::new();
+    for is_journal in [true, false] {
+        let path = directory.path().join(format!("log-{is_journal}"));
+        let file = File::create(&path).unwrap();
+        let of = file.metadata().unwrap();
+        let inode = of.ino() + u64::from(!is_journal);
+        let mut mayfly = Command::new(env!("CARGO_BIN_EXE_mayfly"));
+        mayfly.args(["-p", "0", "-b", "127.0.0.1"]);
+        mayfly.env("JOURNAL_STREAM", format!("{}:{inode}", of.dev()));
+        mayfly.stdin(Stdio::null()).stdout(file);
+        let mut mayfly = mayfly.spawn().expect("mayfly starts");
+        let lines = found_in_time(|| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            text.contains("how it is doing").then_some(text)
+        });
+        let _ = mayfly.kill();
+        let _ = mayfly.wait();
+        let lines = lines.expect("the lines of the start in time");
+        assert_eq!(lines.starts_with("mayfly "), is_journal, "{lines}");
+        assert_eq!(lines.contains("\n  http://127."), is_journal, "{lines}");
+    }
+}

@@ -164,7 +164,7 @@ fn who_looks_from_this_machine_gets_a_url_for_others_too() {
     let at = ipv4(&tracker);
     assert!(!get(at, "/").text().contains("http2"), "there is none");
     let probe = start();
-    let last = |line: &str| line.contains("ctrl+c");
+    let last = |line: &str| line.contains("how it is doing");
     probe.wait_for_line(last, http::PATIENCE);
     let first = probe.urls().remove(0);
     if first.contains("127.0.0.1") {

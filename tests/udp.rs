@@ -85,7 +85,7 @@ fn scrape_says_that_it_is_off_and_answers_when_it_is_on() {
 #[test]
 fn no_udp_means_no_udp() {
     let tracker = Tracker::start(&["-p", "0", "--no-udp"]);
-    let is_last = |line: &str| line.contains("ctrl+c");
+    let is_last = |line: &str| line.contains("how it is doing");
     assert!(tracker.wait_for_line(is_last, http::PATIENCE).is_some());
     let is_udp = |url: &String| url.starts_with("udp:");
     assert!(!tracker.urls().iter().any(is_udp), "{:?}", tracker.urls());

@@ -27,7 +27,7 @@ fn two_machines() -> Option<Lan> {
 fn start_on(machine: &Machine, args: &[&str]) -> Tracker {
     let args = [&["-p", "0"], args].concat();
     let tracker = Launch::new().prefix(&machine.prefix()).start(&args);
-    let is_last = |line: &str| line.contains("ctrl+c");
+    let is_last = |line: &str| line.contains("how it is doing");
     assert!(tracker.wait_for_line(is_last, PATIENCE).is_some());
     tracker
 }

@@ -42,7 +42,7 @@ impl Handler for Nothing {
 }
 
 fn opened_with<const LISTENERS: usize>(limits: Limits) -> ([SocketAddr; LISTENERS], Arc<Counters>) {
-    let log = Log::new(Verbosity::Quiet, io::sink()).unwrap();
+    let log = Log::new(Verbosity::Quiet, crate::log::Times::Written, io::sink()).unwrap();
     let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
     let listeners: [TcpListener; LISTENERS] = std::array::from_fn(|_| listen());
     let addresses = listeners.each_ref().map(|l| l.local_addr().unwrap());

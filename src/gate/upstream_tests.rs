@@ -6,7 +6,11 @@ use crate::log::Verbosity;
 
 /// What travels is the path that was asked for.
 fn upstreams(count: usize) -> Upstreams<String> {
-    Upstreams::open(count, Log::new(Verbosity::Quiet, io::sink()).unwrap()).unwrap()
+    Upstreams::open(
+        count,
+        Log::new(Verbosity::Quiet, crate::log::Times::Written, io::sink()).unwrap(),
+    )
+    .unwrap()
 }
 
 /// A path, and the answer's body, which is the path as well. Perhaps of another thread's

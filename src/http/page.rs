@@ -165,7 +165,14 @@ impl Front<'_> {
             ("leechers", grouped(self.totals.count(false).into())),
             ("announces", grouped(answered)),
             ("uptime", uptime(self.uptime.as_secs())),
-            ("silent", if is_silent { SILENT } else { "" }.to_owned()),
+            (
+                "silent",
+                if is_silent {
+                    self.silent()
+                } else {
+                    String::new()
+                },
+            ),
             ("here", hint(HERE, on_this_machine.into(), &of)),
             ("one", hint(ONE_ADDRESS, elsewhere.into(), &of)),
             (
@@ -184,6 +191,23 @@ impl Front<'_> {
             ("peersmost", peers.most),
             ("peerswords", peers.words),
         ]
+    }
+
+    /// What may be the reason that nobody comes.
+    fn silent(&self) -> String {
+        let bind = &self.settings.bind;
+        if !bind.is_empty() && bind.iter().all(IpAddr::is_loopback) {
+            return SILENT.to_owned();
+        }
+        let port = self.local.port();
+        let udp = match self.settings.has_udp {
+            true => format!(" and UDP port {port}"),
+            false => String::new(),
+        };
+        format!(
+            "{SILENT} If clients elsewhere are trying to, a firewall on this machine may keep \
+             them out: it has to let TCP port {port}{udp} in."
+        )
     }
 
     /// The announce URLs: first the one that a visitor most likely wants to copy.

@@ -260,7 +260,9 @@ fn hints_say_what_looks_wrong_and_nothing_else() {
         HINTS.map(|id| shown(&page, id).unwrap())
     };
     let given = Given::new();
-    assert_eq!(hints(&given), ["Nobody has announced yet.", "", "", "", ""]);
+    let silent = hints(&given);
+    assert!(silent[0].starts_with("Nobody has announced yet."));
+    assert_eq!(silent[1..], [""; 4]);
     given.counters.http.announces.answered.add();
     assert_eq!(hints(&given), [""; 5]);
     let given = Given {
@@ -285,6 +287,27 @@ fn hints_say_what_looks_wrong_and_nothing_else() {
         assert!(hint.starts_with(expected), "{hint}");
         assert_eq!(hint.is_empty(), expected.is_empty(), "{hint}");
         assert_eq!(json[id], hint[..]);
+    }
+}
+
+#[test]
+fn while_nobody_announces_the_ports_are_named_that_a_firewall_may_close() {
+    for (has_udp, bind, ports) in [
+        (
+            true,
+            &[][..],
+            Some("let TCP port 9000 and UDP port 9000 in."),
+        ),
+        (false, &[], Some("let TCP port 9000 in.")),
+        (true, &["127.0.0.1", "10.0.0.1"], Some("UDP port 9000")),
+        (true, &["127.0.0.1", "::1"], None),
+    ] {
+        let mut given = Given::new();
+        given.settings.has_udp = has_udp;
+        given.settings.bind = bind.iter().map(|ip| ip.parse().unwrap()).collect();
+        let silent = shown(&given.front().page(), "silent").unwrap();
+        assert_eq!(silent.contains("firewall"), ports.is_some(), "{silent}");
+        assert!(silent.contains(ports.unwrap_or_default()), "{silent}");
     }
 }
 

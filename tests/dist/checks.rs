@@ -157,7 +157,7 @@ pub fn the_log_goes_to_a_file_and_can_be_followed(executable: &Executable) {
     let log = Log::of(executable, &["-p", "0", "-b", "127.0.0.1", "-v"]);
     let url = log.wait_for("http://127.0.0.1:");
     let at: SocketAddr = url.split('/').nth(2).expect("a URL").parse().unwrap();
-    log.wait_for("ctrl+c");
+    log.wait_for("how it is doing");
     for port in [11, 12, 13] {
         announce(at, &format!("{TORRENT}&left=5&port={port}"));
         // Each before the next one is asked for: it does not wait in a buffer.

@@ -64,7 +64,14 @@ pub fn check(bytes: &[u8]) {
 fn server(scrape: bool) -> Server {
     // Has a thread, so there is one for all.
     static LOG: OnceLock<Log> = OnceLock::new();
-    let log = LOG.get_or_init(|| Log::new(Verbosity::Quiet, std::io::sink()).expect("a thread"));
+    let log = LOG.get_or_init(|| {
+        Log::new(
+            Verbosity::Quiet,
+            mayfly::log::Times::Written,
+            std::io::sink(),
+        )
+        .expect("a thread")
+    });
     let service = Service {
         tracker: Tracker::new(Settings {
             numwant: 200,
