@@ -157,7 +157,8 @@ fn explain(failed: Failed) -> String {
         ErrorKind::PermissionDenied => format!(
             "this user may not listen on port {port}: \
              choose one above 1023, such as: mayfly -p 9000 \
-             (or on Linux allow it: setcap cap_net_bind_service=+ep on the executable)"
+             (or on Linux allow it: setcap cap_net_bind_service=+ep on the executable; \
+             for a service of systemd, dont_readme.txt has what it needs)"
         ),
         ErrorKind::AddrNotAvailable => format!(
             "--bind '{ip}': this machine has no such address; \

@@ -179,7 +179,7 @@ fn every_refusal_says_what_to_do() {
             80,
             "this user may not listen on port 80: choose one above \
             1023, such as: mayfly -p 9000 (or on Linux allow it: setcap cap_net_bind_service=+ep \
-            on the executable)",
+            on the executable; for a service of systemd, dont_readme.txt has what it needs)",
         ),
         (
             ErrorKind::PermissionDenied,

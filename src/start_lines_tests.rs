@@ -162,7 +162,13 @@ fn public_urls_come_behind_those_of_the_network() {
         panic!("not to be run");
     };
     let public = ["http://a.example:9000/announce".to_owned()];
-    let lines = lines(&options, &place("", true, true), &ips("10.0.0.1"), &public, true);
+    let lines = lines(
+        &options,
+        &place("", true, true),
+        &ips("10.0.0.1"),
+        &public,
+        true,
+    );
     let texts: Vec<_> = lines.iter().map(|(_, line)| &line[..]).collect();
     let at = texts
         .iter()

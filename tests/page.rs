@@ -415,6 +415,53 @@ fn who_comes_through_a_proxy_sees_it_with_public_page_only() {
     }
 }
 
+/// A trusted proxy on the tracker's own machine lives where the operator and Prometheus do.
+#[test]
+fn on_the_machine_of_a_trusted_proxy_the_numbers_are_shown_and_the_list_is_not() {
+    let tracker = Tracker::start(&["-p", "0", "--list", "--trust-proxy", "127.0.0.1"]);
+    let at = ipv4(&tracker);
+    let port = at.port();
+    for host in ["localhost", "127.0.0.1"] {
+        let host = format!("Host: {host}:{port}\r\n");
+        for target in ["/", "/status.json", "/metrics"] {
+            assert_eq!(get_with(at, target, &host).status, 200, "{host}{target}");
+        }
+        assert_eq!(get_with(at, "/torrents.json", &host).status, 404);
+        let page = get_with(at, "/", &host).text();
+        assert!(!page.contains("id=\"list\""), "{page}");
+        // With whatever a proxy adds, it is the proxy's.
+        for header in ["X-Forwarded-For: 8.8.8.8", "X-Forwarded-For:", "Via: 1.1 x"] {
+            for target in WITH_LIST {
+                let answer = get_with(at, target, &format!("{host}{header}\r\n"));
+                assert_eq!(answer.status, 404, "{header}: {target}");
+            }
+        }
+    }
+    // What a proxy passes on, says for which name it was asked.
+    for host in [
+        "",
+        "Host: tracker.example\r\n",
+        "Host: mayfly\r\n",
+        "Host: ?\r\n",
+    ] {
+        for target in WITH_LIST {
+            let answer = get_with(at, target, host);
+            assert_eq!(answer.status, 404, "{host}{target}");
+            let text = answer.text();
+            for words in [
+                "asked for from 127.0.0.1, which mayfly trusts as a proxy",
+                "has to set X-Forwarded-For",
+                &format!("http://localhost:{port}/"),
+            ] {
+                assert!(text.contains(words), "{words}\n{text}");
+            }
+        }
+    }
+    // Strangers learn no more than they did.
+    let stranger = get_with(at, "/", "X-Forwarded-For: 8.8.8.8\r\n");
+    assert!(stranger.text().starts_with("There is nothing here."));
+}
+
 #[test]
 fn an_announce_url_says_what_it_is_for_to_browsers_and_to_nobody_else() {
     let tracker = start();

@@ -11,6 +11,9 @@ mod configured;
 /// TLS in front of one tracker, and real clients.
 #[cfg(target_os = "linux")]
 mod tls;
+/// Prometheus on the machine of the tracker and its proxy.
+#[cfg(target_os = "linux")]
+mod watched;
 
 use std::time::Duration;
 

@@ -28,8 +28,11 @@ pub enum Via {
     TrustedProxy,
     /// By a proxy that is not trusted, if that is one: what it says is not believed.
     UntrustedProxy,
-    /// By a trusted proxy that does not say for whom.
+    /// From where a trusted proxy is, without a word of for whom: by a proxy that should say so, or
+    /// by somebody on its machine.
     Unstated,
+    /// By a trusted proxy that says nothing of its client, but that it is one.
+    Unnamed,
     /// By a trusted proxy that says something which is no address: header and value, as far as
     /// that is printable ASCII.
     Unreadable(String),
@@ -51,6 +54,7 @@ pub fn whose(from: IpAddr, trusted: &Trusted, head: &Head, bytes: &[u8]) -> (IpA
                 (from, Via::Unreadable(client.to_string()))
             }
             Ok(client) => (client, Via::TrustedProxy),
+            Err(Via::Unstated) if head.is_forwarded => (from, Via::Unnamed),
             Err(via) => (from, via),
         };
     }

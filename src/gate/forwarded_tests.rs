@@ -21,6 +21,7 @@ fn asked_from(from: &str, lines: &[&str]) -> (String, String) {
         Via::Direct | Via::TrustedProxy => "directly".to_owned(),
         Via::UntrustedProxy => "untrusted".to_owned(),
         Via::Unstated => "unsaid".to_owned(),
+        Via::Unnamed => "unnamed".to_owned(),
         Via::Unreadable(said) => format!("unreadable {said}"),
         Via::Contradictory(said) => format!("contradictory {said}"),
     };
@@ -267,7 +268,8 @@ fn from_anybody_else_the_headers_are_not_read() {
 fn a_trusted_proxy_must_say_for_whom_it_asks() {
     let unsaid = (PROXY.to_owned(), "unsaid".to_owned());
     assert_eq!(asked_from(PROXY, &["Accept: */*"]), unsaid);
-    assert_eq!(asked_from(PROXY, &["Via: 1.1 proxy"]), unsaid);
+    let unnamed = (PROXY.to_owned(), "unnamed".to_owned());
+    assert_eq!(asked_from(PROXY, &["Via: 1.1 proxy"]), unnamed);
 }
 
 proptest! {

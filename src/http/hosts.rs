@@ -24,6 +24,18 @@ pub fn is_local(host: &str) -> bool {
     !name.is_empty() && (!name.contains('.') || LOCAL.iter().any(|end| name.ends_with(end)))
 }
 
+/// Whether a `Host`, with a port or without, is a name or an address of this very machine.
+pub fn is_loopback(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next() == Some("::1"),
+        None => {
+            let name = name(host);
+            let ip = name.parse::<IpAddr>();
+            name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+        }
+    }
+}
+
 /// A name without the port, and without the root's dot that whole names may end with.
 pub fn name(host: &str) -> &str {
     let name = host.split(':').next().unwrap_or_default();

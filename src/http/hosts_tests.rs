@@ -50,3 +50,30 @@ fn names_of_the_internet_and_what_is_none() {
         assert!(!is_local(host), "{host}");
     }
 }
+
+#[test]
+fn names_of_this_very_machine() {
+    for host in [
+        "localhost",
+        "LocalHost:9000",
+        "127.0.0.1:9000",
+        "127.8.9.10",
+        "[::1]:9000",
+        "[::1]",
+    ] {
+        assert!(is_loopback(host), "{host}");
+    }
+    for host in [
+        "",
+        "mayfly",
+        "tracker.example",
+        "localhost.example",
+        "127.0.0.1.example:9000",
+        "192.168.1.5:9000",
+        "[::2]",
+        "[::1",
+        "::1",
+    ] {
+        assert_eq!(is_loopback(host), host == "[::1", "{host}");
+    }
+}

@@ -186,7 +186,7 @@ impl Server {
             Route::Announce => (200, PLAIN, self.announce(query, visitor, now)),
             Route::Scrape => (200, PLAIN, self.scrape(query, visitor, now)),
             Route::Page(Page::Torrents) if !self.page.has_list => (404, PLAIN, not_found(visitor)),
-            Route::Page(_) if !self.shows_to(visitor) => (404, PLAIN, not_found(visitor)),
+            Route::Page(ref page) if !self.shows(page, visitor) => (404, PLAIN, hidden(visitor)),
             Route::Page(_) if !self.shows_under_name_of(visitor) => {
                 (421, PLAIN, wrong_name(visitor))
             }
@@ -201,6 +201,13 @@ impl Server {
             headers,
             body,
         }
+    }
+
+    /// Whether somebody may look at this. The list is for those alone of whom it is known who they
+    /// are: see [`is_on_the_proxys_machine`].
+    fn shows(&self, page: &Page, visitor: &Visitor) -> bool {
+        let is_list = matches!(page, Page::Torrents);
+        self.shows_to(visitor) || !is_list && is_on_the_proxys_machine(visitor)
     }
 
     /// Whether somebody may look at the numbers. Of a request that a proxy has brought which is not
@@ -226,8 +233,12 @@ impl Server {
     fn front(&self, visitor: &Visitor, is_page: bool, now: Duration) -> Vec<u8> {
         let service = &*self.service;
         service.sweep(now);
+        let settings = page::Settings {
+            has_list: self.page.has_list && self.shows_to(visitor),
+            ..self.page.clone()
+        };
         let front = Front {
-            settings: &self.page,
+            settings: &settings,
             counters: &service.counters,
             totals: service.tracker.totals(),
             one_address: service.tracker.one_address(now),
@@ -350,7 +361,7 @@ impl Server {
 fn unknown_client(via: &Via) -> Result<(), Refusal> {
     match via {
         Via::Direct | Via::TrustedProxy | Via::UntrustedProxy => Ok(()),
-        Via::Unstated => Err(Refusal::NotForwarded),
+        Via::Unstated | Via::Unnamed => Err(Refusal::NotForwarded),
         Via::Unreadable(said) => Err(Refusal::Forwarded(said.clone())),
         Via::Contradictory(said) => Err(Refusal::ContradictoryProxy(said.clone())),
     }
@@ -359,6 +370,38 @@ fn unknown_client(via: &Via) -> Result<(), Refusal> {
 /// Whether it is known who asks.
 fn is_known(visitor: &Visitor) -> bool {
     matches!(visitor.via, Via::Direct | Via::TrustedProxy)
+}
+
+/// Whether it seems that somebody on the tracker's own machine looks at its numbers, where a trusted
+/// proxy is too. What comes through the proxy has other marks: it says for whom, or at least the
+/// name that it was asked for. One that says neither would show the numbers to its clients (nginx
+/// without any `proxy_set_header`); but then it can bring no announce either, and they are counts
+/// alone.
+fn is_on_the_proxys_machine(visitor: &Visitor) -> bool {
+    let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
+    let names_it = visitor.host().is_some_and(hosts::is_loopback);
+    visitor.via == Via::Unstated && is_here && names_it
+}
+
+/// What is there, but not for this visitor. Strangers are not told.
+fn hidden(visitor: &Visitor) -> Vec<u8> {
+    match &visitor.via {
+        Via::Unstated | Via::Unnamed | Via::Unreadable(_) => {
+            let (proxy, port) = (visitor.source, visitor.local.port());
+            format!(
+                "This is not shown, since nobody knows to whom: it was asked for from {proxy}, \
+                 which mayfly trusts as a proxy (--trust-proxy), but which does not say for whom. \
+                 The proxy has to set X-Forwarded-For to the client's address. Without it, the \
+                 numbers are shown on the tracker's own machine, at:\nhttp://localhost:{port}/\n\
+                 and what --list shows at an address that is not trusted, such as \
+                 http://[::1]:{port}/ (with -b ::1)\n"
+            )
+            .into_bytes()
+        }
+        Via::Direct | Via::TrustedProxy | Via::UntrustedProxy | Via::Contradictory(_) => {
+            not_found(visitor)
+        }
+    }
 }
 
 fn not_found(visitor: &Visitor) -> Vec<u8> {

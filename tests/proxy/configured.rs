@@ -53,6 +53,18 @@ impl Proxy {
         Proxy::start(directory, prefix, &words)
     }
 
+    /// Starts nginx with TLS in front of one tracker.
+    pub fn tls(prefix: &[&str], made: &Certificate) -> Proxy {
+        let mut configuration = configuration("nginx: TLS in front of one mayfly");
+        for (there, file) in [
+            ("/etc/nginx/tracker.example.crt", &made.certificate),
+            ("/etc/nginx/tracker.example.key", &made.key),
+        ] {
+            configuration = replaced(&configuration, there, file.to_str().expect("UTF-8"));
+        }
+        Proxy::nginx(prefix, &configuration)
+    }
+
     /// Starts HAProxy.
     pub fn haproxy(prefix: &[&str], configuration: &str) -> Proxy {
         let directory = TempDir::new();
@@ -70,6 +82,21 @@ impl Proxy {
             process: Process::spawn("proxy", &mut command),
             _directory: directory,
         }
+    }
+
+    /// Starts Prometheus.
+    pub fn prometheus(prefix: &[&str], configuration: &str) -> Proxy {
+        let directory = TempDir::new();
+        let file = written(&directory, "prometheus.yml", configuration);
+        let of = |option: &str, path: &Path| format!("--{option}={}", path.display());
+        let config = of("config.file", &file);
+        let storage = of("storage.tsdb.path", &directory.path().join("data"));
+        let listen = "--web.listen-address=127.0.0.1:9090";
+        Proxy::start(
+            directory,
+            prefix,
+            &["prometheus", &config, &storage, listen],
+        )
     }
 
     pub fn is_running(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::configured::{Certificate, Proxy, configuration, replaced};
+use super::configured::{Certificate, Proxy};
 use crate::support::TempDir;
 use crate::support::clients::{Client, Swarm};
 use crate::support::netns::{Family, Lan};
@@ -26,14 +26,7 @@ fn clients_meet_over_tls() {
     let directory = TempDir::new();
     let names = format!("IP:{}", here.address(Family::V4));
     let made = Certificate::make(directory.path(), &names);
-    let mut configuration = configuration("nginx: TLS in front of one mayfly");
-    for (there, file) in [
-        ("/etc/nginx/tracker.example.crt", &made.certificate),
-        ("/etc/nginx/tracker.example.key", &made.key),
-    ] {
-        configuration = replaced(&configuration, there, file.to_str().expect("UTF-8"));
-    }
-    let proxy = Proxy::nginx(&here.prefix(), &configuration);
+    let proxy = Proxy::tls(&here.prefix(), &made);
     // 3 seconds: whoever announces first, and hears of nobody, soon asks again.
     let args = [
         "-b",

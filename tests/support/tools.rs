@@ -19,6 +19,7 @@ pub fn tool(program: &str) -> Option<PathBuf> {
             "aria2c" => "aria2",
             "chromedriver" => "chromium-driver",
             "promtool" => "prometheus",
+            "script" => "bsdutils",
             "transmission-show" => "transmission-cli",
             "ip" => "iproute2",
             "miniupnpd" => "miniupnpd miniupnpd-nftables",
