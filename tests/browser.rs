@@ -128,7 +128,8 @@ fn the_page_says_when_the_tracker_is_gone_and_recovers() {
     let _again = Tracker::start(&["-p", &port]);
     browser.wait_until(&format!("{state}.endsWith('is running.')"));
     browser.wait_until(&shows("torrents", "0"));
-    browser.wait_until(&shows("silent", "Nobody has announced yet."));
+    let silent = "document.getElementById('silent').textContent";
+    browser.wait_until(&format!("{silent}.startsWith('Nobody has announced yet.')"));
     assert_eq!(browser.run("return document.body.className"), "");
 }
 

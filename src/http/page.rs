@@ -201,12 +201,12 @@ impl Front<'_> {
         }
         let port = self.local.port();
         let udp = match self.settings.has_udp {
-            true => format!(" and UDP port {port}"),
-            false => String::new(),
+            true => " and UDP",
+            false => "",
         };
         format!(
             "{SILENT} If clients elsewhere are trying to, a firewall on this machine may keep \
-             them out: it has to let TCP port {port}{udp} in."
+             them out: it has to let TCP{udp} port {port} in."
         )
     }
 
