@@ -51,3 +51,35 @@ fn a_panic_costs_one_answer_and_no_thread() {
         assert!(get("/announce").contains("info_hash is missing"));
     }
 }
+
+/// Where the numbers are shown, although nobody says for whom.
+#[test]
+fn the_machine_of_a_trusted_proxy_is_this_one_under_its_own_name() {
+    let seems = |source: &str, local: &str, host: &str, via: Via| {
+        is_on_the_proxys_machine(&Visitor {
+            source: source.parse().unwrap(),
+            local: SocketAddr::new(local.parse().unwrap(), 9000),
+            host: host.to_owned(),
+            has_odd_host: false,
+            via,
+            is_browser: true,
+            has_browser_marks: false,
+        })
+    };
+    let here = "127.0.0.1";
+    assert!(seems(here, here, "localhost:9000", Via::Unstated));
+    assert!(seems("::1", "::1", "[::1]:9000", Via::Unstated));
+    for (source, local, host, via) in [
+        ("10.0.0.2", "10.0.0.1", "localhost:9000", Via::Unstated),
+        ("10.0.0.2", here, "localhost:9000", Via::Unstated),
+        (here, "10.0.0.1", "localhost:9000", Via::Unstated),
+        (here, here, "10.0.0.1:9000", Via::Unstated),
+        (here, here, "tracker.example", Via::Unstated),
+        (here, here, "", Via::Unstated),
+        (here, here, "localhost:9000", Via::Unnamed),
+        (here, here, "localhost:9000", Via::UntrustedProxy),
+    ] {
+        let text = format!("{source} {local} {host} {via:?}");
+        assert!(!seems(source, local, host, via), "{text}");
+    }
+}
