@@ -240,7 +240,7 @@ fn five_hundred_drippers() {
 /// enough to lose its place: they must not keep their threads for ever.
 #[test]
 fn kept_connections_that_ask_again_and_again() {
-    let victim = Victim::start();
+    let victim = Victim::with(&["--max-connections", "100"]);
     let address = victim.address();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
