@@ -311,7 +311,6 @@ fn the_little_internet_leads_where_it_says() {
 }
 
 #[test]
-#[ignore = "issue 14"]
 fn everybody_gets_to_everybody_by_what_is_shown() {
     if let Some(mut lab) = Lab::new(&[]) {
         lab.ask_all(|asker| !["client", "claims", "public"].contains(&asker));
@@ -319,7 +318,6 @@ fn everybody_gets_to_everybody_by_what_is_shown() {
 }
 
 #[test]
-#[ignore = "issue 14"]
 fn the_internet_gets_to_everybody_by_the_public_address() {
     if let Some(mut lab) = Lab::new(&["--public-address", "203.0.114.1"]) {
         lab.ask_all(|asker| !["client", "claims", "internet4"].contains(&asker));

@@ -103,20 +103,17 @@ fn a_magnet_link_is_downloaded(client: Client, seeder: Client, scheme: &str) {
 }
 
 #[test]
-#[ignore = "issue 13, point 1"]
 fn aria2_downloads_a_magnet_link_over_http() {
     a_magnet_link_is_downloaded(Client::Aria2, Client::Transmission, "http");
 }
 
 #[test]
-#[ignore = "issue 13, point 1"]
 fn webtorrent_downloads_a_magnet_link_over_udp() {
     a_magnet_link_is_downloaded(Client::WebTorrent, Client::Libtorrent, "udp");
 }
 
 /// It announces to both, with one peer_id and one `key`.
 #[test]
-#[ignore = "issue 13, points 6 and 7"]
 fn libtorrent_by_ipv4_and_ipv6_is_one_client() {
     let Some(lab) = Lab::new(&[Client::Libtorrent, Client::Aria2], &[]) else {
         return;
@@ -176,7 +173,6 @@ fn libtorrent_refused_for_want_of_room_is_back_within_two_intervals() {
 /// Not with libtorrent: it binds each of its sockets to an interface, and so cannot be reached from
 /// a container by the LAN address of its own machine.
 #[test]
-#[ignore = "issue 14, point 1"]
 fn a_file_goes_to_a_container_and_back_with_udp_urls() {
     if !Client::Aria2.is_here() {
         return;
