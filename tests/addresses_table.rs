@@ -26,10 +26,10 @@ use crate::support::udp::Client;
 const TABLE: &str = "
 client      beside container lan ula link second internet4 internet6 public  claims
 beside      4      4         4   6   -    4      -         6         4       -
-beside      46     4         46  46  -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+beside      46     4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
 own         4      4         4   4   4    4      -         -         4       -
 container   4      4         4   6   -    4      -         6         4       -
-container   46     4         46  46  -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+container   46     4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
 lan         4      4         4   4   4    4      -         -         4       -
 lan         46     4         46  46  46   46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::3
 lan         46     4         46  46  46   46     -         6         4       ipv6=2a0f:77:0:1::3

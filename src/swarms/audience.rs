@@ -176,6 +176,19 @@ impl Class {
     }
 }
 
+impl Class {
+    /// Whether an address of the internet would lead by way of the router back into the network, to
+    /// a client that is in it. Few routers do that. Nothing translates addresses of IPv6, so those
+    /// are reached without.
+    fn would_turn_back(self, home: Home, homes: &[(Home, bool)]) -> bool {
+        let is_near = |other: Home| !other.is_ipv6() && other.place() != Place::Internet;
+        self.from != Place::Internet
+            && home.place() == Place::Internet
+            && !home.is_ipv6()
+            && homes.iter().any(|&(other, _)| is_near(other))
+    }
+}
+
 /// Classes of askers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Audience(u16);
@@ -204,7 +217,8 @@ impl Audience {
                     .enumerate()
                     .filter_map(|(i, &(home, is_claimed))| {
                         let way = class.way(home).filter(|way| way.is_ipv6 == is_ipv6)?;
-                        Some((way.rank, is_claimed, i))
+                        let is_of_use = !class.would_turn_back(home, homes);
+                        is_of_use.then_some((way.rank, is_claimed, i))
                     });
                 if let Some((_, _, best)) = ways.min() {
                     audiences[best].0 |= class.bit();

@@ -167,7 +167,11 @@ impl Model {
             Some(Endpoint { ip, port })
         };
         use Place::{Container, Internet, Lan, Loopback};
-        let near = || at(Lan).or_else(|| at(Internet));
+        // Nobody is sent by way of the router to who is on this side of it.
+        let mut places = records.iter().filter(|(e, _)| e.ip.is_ipv4());
+        let is_here = places.any(|(_, r)| r.place != Internet);
+        let far = || at(Internet).filter(|_| is_ipv6 || !is_here);
+        let near = || at(Lan).or_else(far);
         match view.from {
             Loopback => at(Loopback).or_else(|| at(Container)).or_else(near),
             Container => at(Container)
