@@ -149,7 +149,8 @@ impl Decoys {
         }
     }
 
-    /// Puts decoys into an answer, each at a random place among `peers`.
+    /// Puts decoys into an answer, and all that is in it into random order: peers come sorted, by how
+    /// far they are and by family, so that who is where it should not be would be a decoy.
     pub fn add(
         &self,
         answer: &Answer<'_>,
@@ -163,9 +164,11 @@ impl Decoys {
             let decoy = self.decoy(answer, number);
             let is_new = |new: &Peer| peers.iter().all(|p| p.endpoint.ip != new.endpoint.ip);
             if let Some(decoy) = decoy.filter(is_new) {
-                let place = random.below(peers.len() as u32 + 1) as usize;
-                peers.insert(place, decoy);
+                peers.push(decoy);
             }
+        }
+        for last in (1..peers.len()).rev() {
+            peers.swap(last, random.below(last as u32 + 1) as usize);
         }
     }
 

@@ -234,6 +234,7 @@ impl Tracker {
             both_families: announce.wants_both_families,
             most: self.most_peers(announce),
             with_peer_ids: announce.wants_peer_ids,
+            one_by_one: false,
         }
     }
 

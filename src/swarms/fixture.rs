@@ -141,6 +141,7 @@ pub fn all(asker: Endpoint, most: usize) -> Selection {
         both_families: true,
         most,
         with_peer_ids: false,
+        one_by_one: false,
     }
 }
 

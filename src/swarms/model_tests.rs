@@ -139,7 +139,7 @@ proptest! {
             let model = &models[usize::from(swarm)];
             let kind = asker.map_or(kind, |who| model.clients[&who].kind());
             let view = views[i % views.len()];
-            let selection = Selection { view, is_ipv6, both_families, most, with_peer_ids: false };
+            let selection = Selection { view, is_ipv6, both_families, most, with_peer_ids: false, one_by_one: false };
             let mut got = Vec::new();
             swarms.pick(entry, &selection, now, &mut got);
             let got = got.into_iter().map(|peer| peer.endpoint).collect();

@@ -24,6 +24,9 @@ pub struct Selection {
     pub most: usize,
     /// Whether the peer ids are wanted too.
     pub with_peer_ids: bool,
+    /// Each peer is picked by itself: neighbours that come together again and again would be known
+    /// for real ones where there are others in the answer.
+    pub one_by_one: bool,
 }
 
 /// What picking needs besides the peers, kept from one time to the next.
@@ -159,13 +162,13 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Draws runs of candidates, `count` of these or somewhat more, or all there are but the `own`,
-    /// whose numbers are sorted.
+    /// Draws runs of candidates, as long as `run`, `count` candidates or somewhat more, or all there
+    /// are but the `own`, whose numbers are sorted.
     ///
     /// Every candidate is as likely as any, since where the first run begins is left to chance, and
     /// after the last candidate comes the first. The own have to be left out here: left out later,
     /// their neighbours would be likelier than others.
-    fn draw<'b>(&self, draw: Draw<'b>, count: u32, own: &[u32]) -> &'b [Run] {
+    fn draw<'b>(&self, draw: Draw<'b>, (count, run): (u32, u32), own: &[u32]) -> &'b [Run] {
         let Draw {
             random,
             drawn,
@@ -175,11 +178,11 @@ impl<'a> Candidates<'a> {
         let total = self.total - own.len() as u32;
         let begin = random.below(total.max(1));
         // One of them is perhaps shorter than the others.
-        let blocks = count.div_ceil(RUN) as usize + 1;
-        random::draw(random, total.div_ceil(RUN), blocks, drawn);
+        let blocks = count.div_ceil(run) as usize + 1;
+        random::draw(random, total.div_ceil(run), blocks, drawn);
         for block in drawn.iter() {
-            let mut number = (begin + block * RUN) % total;
-            let mut left = RUN.min(total - block * RUN);
+            let mut number = (begin + block * run) % total;
+            let mut left = run.min(total - block * run);
             while left > 0 {
                 let run = self.run(number, left.min(total - number), own);
                 left -= run.length;
@@ -239,7 +242,8 @@ impl<'a> Candidates<'a> {
         let is_dead = |slot| peers.silence(slot, now) > stock.life;
         let is_behind = peers.oldest().is_some_and(is_dead);
         let tries = if is_behind { 4 * most } else { most };
-        let runs = self.draw(draw, tries as u32, &own[..count]);
+        let run = if selection.one_by_one { 1 } else { RUN };
+        let runs = self.draw(draw, (tries as u32, run), &own[..count]);
         let groups = self.swarm.groups();
         // With a million peers every run is in memory that no cache holds. A loop that does
         // nothing but touch them has the processor fetch several at once.

@@ -256,6 +256,7 @@ fn selection_is_uniform_among_clients_with_several_addresses() {
             both_families: false,
             most: 30,
             with_peer_ids: false,
+            one_by_one: false,
         };
         assert_uniform(filled, &asker, &selection, 99, 147.0);
     }

@@ -20,6 +20,7 @@ fn without_a_key_a_client_is_its_address_and_port() {
     let mut peers = Vec::new();
     let selection = Selection {
         with_peer_ids: true,
+        one_by_one: false,
         ..all(beside.who.source, 1)
     };
     let entry = entry(&mut swarms, 1, &beside, secs(1));

@@ -32,6 +32,7 @@ pub fn pick(
     );
     let fewer = Selection {
         most: selection.most - shares.decoys,
+        one_by_one: true,
         ..*selection
     };
     let is_rewritten = swarms.pick(entry, &fewer, now, peers);

@@ -5,7 +5,7 @@ use crate::decoys::Decoys;
 use crate::network::Network;
 use crate::tracker::{Settings, Tracker};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 const NETWORK: &str = "198.18.0.0/15";
@@ -136,4 +136,52 @@ fn a_seeder_is_shown_decoys_among_leechers() {
         (5, 16),
         "and 11 leechers"
     );
+}
+
+/// How often each two stand in an answer together: whoever comes with the same neighbours again and
+/// again is real, since decoys have none.
+#[test]
+fn peers_do_not_come_with_the_same_neighbours() {
+    let tracker = tracker(&[NETWORK]);
+    shown(&tracker, 60, 0);
+    let mut together = HashMap::new();
+    const ANSWERS: u32 = 2000;
+    for _ in 0..ANSWERS {
+        let peers = ask(&tracker, &announce(0, false, 20)).peers;
+        for (i, one) in peers.iter().enumerate() {
+            for other in &peers[i + 1..] {
+                let pair = (
+                    one.endpoint.min(other.endpoint),
+                    one.endpoint.max(other.endpoint),
+                );
+                *together.entry(pair).or_insert(0_u32) += 1;
+            }
+        }
+    }
+    // 95 times on average, and of 4,005 pairs none 190 times by chance; 400 for neighbours in runs.
+    let most = together.values().max().copied().unwrap_or_default();
+    assert!((95..190).contains(&most), "{most}");
+}
+
+/// Peers of the other family, and those who are further, come later; decoys would come anywhere.
+#[test]
+fn an_answer_has_no_order() {
+    let tracker = tracker(&[NETWORK]);
+    shown(&tracker, 6, 0);
+    for n in 1..=6_u32 {
+        let source = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(n)).into();
+        let other = Announce {
+            source,
+            ..announce(0, false, 0)
+        };
+        ask(&tracker, &other);
+    }
+    let is_mixed = || {
+        let peers = ask(&tracker, &announce(0, false, 30)).peers;
+        let mut real = peers.iter().map(|peer| peer.endpoint.ip);
+        real.clone().filter(|ip| ip.is_ipv6()).count() == 6
+            && real.any(|ip| ip.is_ipv6())
+            && real.any(|ip| ip.is_ipv4() && !is_decoy(ip))
+    };
+    assert!((0..50).any(|_| is_mixed()));
 }
