@@ -3,6 +3,8 @@
 use super::super::fixture::*;
 use super::super::store::Swarms;
 use super::*;
+use crate::announce::{Endpoint, InfoHash};
+use std::net::Ipv4Addr;
 
 const FEW: Bounds = Bounds {
     peers: 1_000,
@@ -181,5 +183,27 @@ fn claims_count_for_the_one_who_makes_them() {
         assert_eq!(put(&mut swarms, 1, &at(endpoint(address, 7)), 0), Ok(false));
         assert_eq!(put(&mut swarms, 1, &at(endpoint(address, 8)), 0), refused);
     }
+    check_that_it_all_fits_together(&swarms);
+}
+
+/// A new swarm has nobody yet, but the counter of its first peer may be shared with others that are
+/// at their bound: the swarm would be there without a peer, and nothing would ever end it.
+#[test]
+fn a_shared_counter_keeps_nobody_from_beginning_a_swarm() {
+    let mut swarms = with(Bounds {
+        per_block_in_swarm: 1,
+        peers: 10_000,
+        ..Bounds::default()
+    });
+    // Of 2^18 counters, some 17 are met twice: 0 once in 29 million times.
+    for n in 0..3000_u32 {
+        let mut info_hash = InfoHash([0; 20]);
+        info_hash.0[..4].copy_from_slice(&n.to_be_bytes());
+        let ip = IpAddr::from(Ipv4Addr::from_bits(0x0100_0000 + n));
+        let client = at(Endpoint { ip, port: 6881 });
+        let stored = swarms.put(info_hash, &client.announced(), secs(0));
+        assert!(stored.unwrap().is_some(), "{n}");
+    }
+    assert_eq!(swarms.totals().torrents, 3000);
     check_that_it_all_fits_together(&swarms);
 }

@@ -395,7 +395,11 @@ impl Swarms {
         let (ip, home) = (address.endpoint.ip, address.home());
         let Some(slot) = there else {
             let maker = news.client.who.source.ip;
-            let room = self.limits.check(self.peers.len(), Some(swarm), maker);
+            // Nobody is in a swarm that has just begun, whatever a shared counter says: without
+            // its first peer it would stay for ever.
+            let is_new = self.swarms[swarm as usize].is_empty();
+            let here = (!is_new).then_some(swarm);
+            let room = self.limits.check(self.peers.len(), here, maker);
             let has_room = room.is_ok() && self.make_room_in_client(swarm, news);
             return has_room.then(|| self.add(swarm, address, news));
         };
