@@ -413,6 +413,7 @@ fn check_peers(model: &Model, announce: &Announce, view: View, own: Who, reply: 
         both_families: announce.wants_both_families,
         most,
         with_peer_ids: announce.wants_peer_ids,
+        one_by_one: false,
     };
     let rounds = model.visible(known.map(|_| own), kind, &selection);
     let got: Vec<_> = reply.peers.iter().map(|peer| peer.endpoint).collect();
