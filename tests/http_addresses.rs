@@ -52,6 +52,8 @@ fn what_a_browser_claims_is_not_believed() {
     let marks = [
         "Sec-Fetch-Mode: no-cors\r\n",
         "sec-fetch-site: cross-site\r\n",
+        "Accept-Language: en\r\n",
+        "User-Agent: Mozilla/5.0\r\n",
         "Origin: http://evil.example\r\n",
         "Referer: http://evil.example/\r\n",
         "Cookie: a=b\r\n",
@@ -61,7 +63,7 @@ fn what_a_browser_claims_is_not_believed() {
         assert_eq!(announced.incomplete, Some(u64::from(port)), "{mark}");
     }
     let mut shown = ask(&tracker, "port=9&left=5").shown();
-    let all = (1..=5).map(|port| format!("127.0.0.1:{port}"));
+    let all = (1..=7).map(|port| format!("127.0.0.1:{port}"));
     assert_eq!(shown, all.collect::<Vec<_>>());
     announce(8, "User-Agent: x\r\n");
     shown.extend(["127.0.0.1:8".into(), "[2001:db8::7]:8".into()]);

@@ -12,9 +12,12 @@ pub const LONGEST: usize = 8 * 1024;
 /// Headers that a proxy adds.
 const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
-/// Headers that a browser adds, and what others of them begin with.
-const BROWSER_MARKS: [&str; 3] = ["origin", "referer", "cookie"];
+/// Headers that a browser adds, and what others of them begin with. Most can be left out: a page may
+/// have an image loaded without `Referer`, and `Sec-Fetch-*` goes to https and to this machine alone.
+const BROWSER_MARKS: [&str; 4] = ["origin", "referer", "cookie", "accept-language"];
 const SEC_FETCH: &str = "sec-fetch-";
+/// What every browser's name begins with, which a page cannot change.
+const BROWSER: &[u8] = b"Mozilla/";
 
 /// A request that may pass.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,7 +147,7 @@ pub fn parse(head: &[u8]) -> Result<Head, HttpRefusal> {
             let begin = line.start + (value.as_ptr() as usize - text.as_ptr() as usize);
             parsed.host = is_host(value).then_some(begin..begin + value.len());
             parsed.has_odd_host = parsed.host.is_none() && !value.is_empty();
-        } else if is_browser_mark(name) {
+        } else if is_browser_mark(name) || is("user-agent") && value.starts_with(BROWSER) {
             parsed.has_browser_marks = true;
         }
     }
@@ -233,8 +236,8 @@ fn request_line(head: &[u8], line: Range<usize>) -> Result<Head, HttpRefusal> {
     })
 }
 
-/// Whether a header is one that browsers add to the requests of pages, and that pages cannot leave
-/// out. No BitTorrent client sends them.
+/// Whether a header is one that browsers add to the requests of pages. No BitTorrent client sends
+/// them.
 fn is_browser_mark(name: &[u8]) -> bool {
     let begin = name.get(..SEC_FETCH.len()).unwrap_or_default();
     let is = |mark: &str| name.eq_ignore_ascii_case(mark.as_bytes());

@@ -256,6 +256,13 @@ fn what_a_page_makes_a_browser_ask_is_noticed() {
         ("Cookie: a=b", true),
         ("Accept: text/html", false),
         ("Sec-Fetch: x", false),
+        // What Chromium sends for an image that a page wants without referrer, over http.
+        ("Accept-Language: en-US,en;q=0.5", true),
+        ("User-Agent: Mozilla/5.0 (X11; Linux x86_64)", true),
+        ("user-agent: Transmission/4.0.6", false),
+        ("User-Agent: qBittorrent/5.0 Mozilla/5.0", false),
+        ("X-User-Agent: Mozilla/5.0", false),
+        ("Accept-Encoding: gzip, deflate", false),
         ("Origins: x", false),
         ("X-Origin: x", false),
         ("User-Agent: Origin", false),

@@ -112,7 +112,9 @@ fn check_by_another_parser(head: &Head, bytes: &[u8]) {
     assert_eq!(head.is_forwarded, is_forwarded);
     let has_marks = request.headers.iter().any(|header| {
         let name = header.name.to_ascii_lowercase();
-        name.starts_with("sec-fetch-") || ["origin", "referer", "cookie"].contains(&&name[..])
+        name.starts_with("sec-fetch-")
+            || ["origin", "referer", "cookie", "accept-language"].contains(&&name[..])
+            || name == "user-agent" && header.value.starts_with(b"Mozilla/")
     });
     assert_eq!(head.has_browser_marks, has_marks);
 }
