@@ -468,6 +468,30 @@ fn containers_on_this_machine_are_this_machine() {
     assert_eq!(shown(&reply), ["172.17.0.1:1", "172.17.0.2:2"]);
 }
 
+/// To somebody on the network, the address of this machine's bridge is that of a bridge of his own.
+#[test]
+fn who_comes_by_a_proxy_in_a_container_is_shown_an_address_of_the_network() {
+    let asker = || from("192.168.1.9", "172.17.0.1", 9);
+    for (ips, expected) in [
+        (&["192.168.1.5", "172.17.0.1"][..], &["192.168.1.5:1"][..]),
+        (&["172.17.0.1"], &[]),
+    ] {
+        let own = |ip: &&str| OwnAddress {
+            ip: self::ip(ip),
+            bits: 16,
+            is_virtual: ip.starts_with("172.17."),
+            ..OwnAddress::default()
+        };
+        let listed = ips.iter().map(own).collect();
+        let tracker = tracker().within(Surroundings {
+            own_addresses: Arc::new(OwnAddresses::of(listed, Vec::new())),
+            ..Surroundings::default()
+        });
+        ask(&tracker, &from("127.0.0.1", "127.0.0.1", 1));
+        assert_eq!(shown(&ask(&tracker, &asker())), expected, "{ips:?}");
+    }
+}
+
 #[test]
 fn claims_of_and_about_containers() {
     for (source, claim, expected) in [

@@ -37,6 +37,11 @@ impl Surroundings {
         }
     }
 
+    /// Whether this is an address of this machine's on a bridge for its containers.
+    fn is_on_bridge(&self, local: IpAddr) -> bool {
+        self.own_addresses.whereabouts(local) == Whereabouts::Bridge
+    }
+
     fn public_ip(&self, is_ipv6: bool) -> Option<IpAddr> {
         self.public_address.ip(is_ipv6)
     }
@@ -146,6 +151,12 @@ fn view(announce: &Announce, place: Place, surroundings: &Surroundings) -> View 
     let scope = Scope::of(local);
     let machine_as = match place {
         Place::Loopback => None,
+        // A proxy in a container on this machine has reached it by an address that to those on the
+        // network is none, or one of their own: they all have containers.
+        Place::Lan if surroundings.is_on_bridge(local) => {
+            let likeliest = surroundings.own_addresses.likeliest(local.is_ipv6());
+            Some(likeliest).filter(|ip| !ip.is_loopback())
+        }
         // Through a proxy on this machine, the local address is none that others can use.
         Place::Container | Place::Lan => (scope != Scope::Loopback).then_some(local),
         Place::Internet if scope == Scope::Global => Some(local),
