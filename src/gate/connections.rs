@@ -197,7 +197,10 @@ impl Connections {
     }
 
     fn least_free(&self) -> usize {
-        FREE.min(self.bounds.all / 16 + 1)
+        // Never more than a listener of many has, or newcomers would seem to be short of threads
+        // for ever.
+        let of_listener = self.threads_at_start().div_ceil(2);
+        FREE.min(self.bounds.all / 16 + 1).min(of_listener)
     }
 
     fn want_room(&self) {

@@ -194,3 +194,12 @@ fn a_free_thread_goes_where_there_is_none() {
     connections.thread_is_taken(0);
     assert_eq!(connections.thread_is_free(0), Some(1));
 }
+
+#[test]
+fn what_a_listener_begins_with_is_enough_however_many_listeners_there_are() {
+    for (all, listeners) in [(1000, 1), (1000, 2), (100, 20), (4, 2), (4, 1), (2, 2)] {
+        let connections = Connections::new(Bounds::of(all), listeners);
+        let (least, begins_with) = (connections.least_free(), connections.threads_at_start());
+        assert!((1..=begins_with).contains(&least), "{all} for {listeners}");
+    }
+}

@@ -41,8 +41,8 @@ pub fn most(descriptors: Option<usize>) -> usize {
 pub struct Sockets {
     open: Vec<Arc<Socket>>,
     most: usize,
-    /// Addresses that could not be listened on when it was last tried.
-    failed: Vec<SocketAddr>,
+    /// Addresses that could not be listened on when it was last tried, and how often in a row.
+    failed: Vec<(SocketAddr, u32)>,
     /// Those beyond `most`.
     left_out: usize,
     shared: Arc<Shared>,
@@ -116,10 +116,12 @@ impl Sockets {
             }
             if let Err(error) = UdpSocket::bind(at).and_then(|socket| self.add(socket)) {
                 // At once, it may be no more than that the last socket there is not closed yet.
-                if self.failed.contains(at) && !failed.contains(at) {
+                let before = self.failed.iter().find(|(failed, _)| failed == at);
+                let before = before.map_or(0, |&(_, times)| times);
+                if before == 1 {
                     self.tell(format_args!("cannot listen on UDP {at}: {error}"));
                 }
-                failed.push(*at);
+                failed.push((*at, before.saturating_add(1)));
             }
         }
         if left_out > 0 && self.left_out == 0 {
