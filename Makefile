@@ -15,7 +15,7 @@ PI32 := armv7-unknown-linux-gnueabihf
 FOLDED := -C link-arg=--icf=all
 
 # Functions are put into each other only where they are small: 70 KB less.
-SMALL := -C llvm-args=-inline-threshold=50
+SMALL := -C llvm-args=-inline-threshold=35
 
 # How many seconds `make soak` takes, about; fewer than 97 it cannot.
 SECONDS ?= 600
