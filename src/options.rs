@@ -236,8 +236,8 @@ fn known_options() -> getopts::Options {
             "",
             "max-connections",
             &format!(
-                "most HTTP connections at a time, idle ones being closed\n\
-                 beyond (default {MAX_CONNECTIONS}, or what the system gives)"
+                "most HTTP connections at a time; beyond that, idle ones\n\
+                 are closed (default {MAX_CONNECTIONS}, or what the system gives)"
             ),
             "NUMBER",
         )
@@ -281,9 +281,9 @@ fn known_options() -> getopts::Options {
         .optmulti(
             "",
             "public-address",
-            "under what your router is reached from the internet,\n\
-             where you have it forward the port; may be repeated\n\
-             (default none)",
+            "under what the internet reaches your router, if you have\n\
+             it forward the port; one IPv4 address, one IPv6\n\
+             address and one name at most (default none)",
             "ADDRESS|NAME",
         )
         .optflagmulti("v", "verbose", "log announces (100 a second at most)")

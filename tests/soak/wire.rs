@@ -9,7 +9,7 @@ use super::model::Span;
 use crate::support::http::{Answer, Connection, PATIENCE};
 use crate::support::udp;
 
-/// A connection id is good for two minutes, and used for one.
+/// For how long a connection id is used: BEP 15 wants a minute.
 const ID_LIFE: Duration = Duration::from_secs(60);
 /// A packet may be lost; then it is sent again, sooner than BEP 15 has it.
 const TO_ANSWER: Duration = Duration::from_millis(500);
