@@ -215,6 +215,8 @@ impl Soak {
         if let Some(executable) = dose.executable() {
             launch = launch.executable(executable);
         }
+        // Each address has a socket and a thread, which must not come later than is looked.
+        assert!(eventually(|| !home.has_tentative_address()), "no address");
         let tracker = launch.start(&["-p", "0", "--scrape"]);
         let idle = Vitals::of(tracker.id()).expect("it runs");
         let ends = |v4, v6| [v4, v6].map(|ip: IpAddr| SocketAddr::new(ip, tracker.port()));

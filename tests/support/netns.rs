@@ -123,6 +123,18 @@ impl Machine {
         self.addresses.push(address);
     }
 
+    /// Whether it has an address of IPv6 of which is not known yet whether somebody else has it, so
+    /// that it cannot be used: link-local ones take a second or two.
+    pub fn has_tentative_address(&self) -> bool {
+        const TENTATIVE: u32 = 0x40;
+        let file = "/proc/thread-self/net/if_inet6";
+        let listed = self.inside(|| std::fs::read_to_string(file).expect(file));
+        listed.lines().any(|line| {
+            let flags = line.split_whitespace().nth(4).expect("flags");
+            u32::from_str_radix(flags, 16).expect("flags") & TENTATIVE != 0
+        })
+    }
+
     /// What to put in front of a command to run it on this machine.
     pub fn prefix(&self) -> [&str; 4] {
         ["ip", "netns", "exec", &self.namespace]
