@@ -12,6 +12,7 @@ use crate::support::http::{Connection, announce, decode, get, ipv4};
 use crate::support::tools::tool;
 use crate::support::tracker::Tracker;
 use crate::support::udp::Client;
+use crate::support::vitals::found_in_time;
 
 /// What the rows show, from left to right, without the ages and the buttons.
 const ROWS: &str = "[...document.getElementById('rows').rows].map(row =>
@@ -49,20 +50,16 @@ fn the_list_fills_sorts_and_searches_by_itself() {
     browser.open(&origin);
     browser.wait_until(&shows("count", "None."));
     ask(&tracker, 'a', "port=1&left=5&dn=Zebra");
-    let began = |tracker: &Tracker| {
-        let text = get(ipv4(tracker), "/torrents.json").text();
-        serde_json::from_str::<Value>(&text)
-            .ok()
-            .map(|list| list["now"].clone())
+    // The newest is told by the second in which it began. "Not yet" is an answer without a time.
+    let now = || {
+        let text = get(ipv4(&tracker), "/torrents.json").text();
+        let list = serde_json::from_str::<Value>(&text).ok()?;
+        list["now"].as_u64()
     };
-    // The newest is told by the second in which it began.
-    let (first, deadline) = (
-        began(&tracker),
-        std::time::Instant::now() + crate::support::http::PATIENCE,
-    );
-    while began(&tracker) == first {
-        assert!(std::time::Instant::now() < deadline, "time stands still");
-    }
+    let first = found_in_time(now).expect("a list");
+    // Two, since a time may be rounded up to the next.
+    let later = || now().filter(|&now| now > first + 1);
+    found_in_time(later).expect("time goes on");
     ask(&tracker, 'b', "port=1&left=0&dn=apple");
     for port in 1..=3 {
         ask(&tracker, 'c', &format!("port={port}&left=5"));
