@@ -66,7 +66,7 @@ fn transfer_through(platform: &'static Platform) {
     };
     let lan = Lan::new(3, &[Family::V4]);
     // As every network of Windows has it; a Linux without a router has none.
-    lan.machine(0).ip("route add 224.0.0.0/4 dev eth0");
+    lan.machine(0).ip("route add 224.0.0.0/4 dev bridge");
     // 3 seconds: whoever announces first, and hears of nobody, soon asks again.
     let args = ["-p", "0", "-i", "0.05", "-v"];
     let tracker = executable.launch_on(lan.machine(0)).start(&args);

@@ -125,9 +125,10 @@ impl Gate {
         let mut buffers = Buffers::default();
         let mut pause = ACCEPT_PAUSE.0;
         loop {
-            match self.listeners[index].accept() {
+            let accepted = self.listeners[index].accept();
+            self.connections.thread_is_taken(index);
+            match accepted {
                 Ok((stream, from)) => {
-                    self.connections.thread_is_taken(index);
                     pause = ACCEPT_PAUSE.0;
                     // Its request is most likely a moment behind it: let it come, instead of going
                     // to sleep over the first read.
@@ -146,20 +147,15 @@ impl Gate {
                         ErrorKind::ConnectionAborted
                             | ErrorKind::ConnectionReset
                             | ErrorKind::Interrupted
-                    ) =>
-                {
-                    continue;
-                }
+                    ) => {}
                 Err(error) => {
                     // An error stays with the listener for as long as its cause does: make room,
-                    // and do not spin. Meanwhile this thread counts as one that waits, or others
-                    // would be started to meet the same.
+                    // and do not spin.
                     let text = format_args!("a client could not be let in: {error}");
                     self.log.line(About::Trouble, text);
                     self.connections.evict(Instant::now(), 1);
                     thread::sleep(pause);
                     pause = ACCEPT_PAUSE.1.min(pause * 2);
-                    continue;
                 }
             }
             match self.connections.thread_is_free(index) {
