@@ -4,7 +4,7 @@ use super::*;
 use crate::announce::{Claim, InfoHash, PeerId};
 use crate::own_addresses::{OwnAddress, OwnAddresses};
 use crate::public_address::{PublicAddress, PublicHost};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 
@@ -466,6 +466,62 @@ fn containers_on_this_machine_are_this_machine() {
     assert_eq!(shown_to_each(&tracker), expected);
     let reply = ask(&tracker, &from("172.17.0.3", "172.17.0.1", 3));
     assert_eq!(shown(&reply), ["172.17.0.1:1", "172.17.0.2:2"]);
+}
+
+/// It gets to containers without their ports being published, and to the private addresses of its
+/// network without any help of the router.
+#[test]
+fn who_asks_from_an_address_of_this_machine_is_on_it() {
+    let clients = [
+        ("127.0.0.1", 1),
+        ("172.17.0.2", 2),
+        ("192.168.1.7", 3),
+        ("203.0.113.7", 4),
+        ("2001:db8:1::7", 5),
+    ];
+    let of_machine = |text: &str| OwnAddress {
+        ip: ip(text),
+        bits: if text.contains(':') { 64 } else { 24 },
+        is_virtual: text.starts_with("172"),
+        ..OwnAddress::default()
+    };
+    let listed = ["172.17.0.1", "192.168.1.1", "198.51.100.1", "2001:db8::1"];
+    let tracker = tracker().within(Surroundings {
+        own_addresses: Arc::new(OwnAddresses::of(listed.map(of_machine).to_vec(), vec![])),
+        ..Surroundings::default()
+    });
+    for (source, port) in clients {
+        ask(&tracker, &from(source, "192.168.1.1", port));
+    }
+    for (source, local, is_on_it) in [
+        ("192.168.1.1", "192.168.1.1", true),
+        ("198.51.100.1", "198.51.100.1", true),
+        ("198.51.100.1", "192.168.1.1", true),
+        ("2001:db8::1", "2001:db8::1", true),
+        ("192.168.1.2", "192.168.1.1", false),
+        ("2001:db8::2", "2001:db8::1", false),
+    ] {
+        let mut asking = from(source, local, 99);
+        let seen = shown(&ask(&tracker, &asking));
+        let sees = |text: &str| seen.iter().any(|peer| peer == text);
+        let as_machine = SocketAddr::new(ip(local), 1).to_string();
+        assert!(sees(&as_machine), "{source}: {seen:?}");
+        assert_eq!(sees("172.17.0.2:2"), is_on_it, "{source}: {seen:?}");
+        let is_near = is_on_it || source.starts_with("192");
+        assert_eq!(sees("192.168.1.7:3"), is_near, "{source}: {seen:?}");
+        assert!(
+            sees("203.0.113.7:4") && sees("[2001:db8:1::7]:5"),
+            "{seen:?}"
+        );
+        // One of each client.
+        assert_eq!(
+            seen.len(),
+            if is_near { 5 } else { 4 },
+            "{source}: {seen:?}"
+        );
+        asking.event = Event::Stopped;
+        ask(&tracker, &asking);
+    }
 }
 
 /// To somebody on the network, the address of this machine's bridge is that of a bridge of his own.

@@ -19,52 +19,57 @@ use crate::support::udp::Client;
 /// Who asks whom. A cell says by which families of addresses the asker gets to the peer: at least
 /// by these, over UDP those of them that the asker itself asked by. Where `-` stands, it is not
 /// shown the peer, or by addresses of a family alone that its machine does not have. A family that
-/// works and is not wanted here is no failure; an address that leads nowhere always is one.
+/// works and is not wanted here is no failure; an address that leads nowhere always is one, but
+/// where `?` stands: nobody can tell which ports of a container are published, and these are not.
 ///
 /// Columns, and the rows' first words: who, as in `machine_of` and `ask_at`. `public` is
 /// `internet4` where the tracker was told `--public-address`.
 const TABLE: &str = "
-client      beside container lan ula link second internet4 internet6 public  claims
-beside      4      4         4   6   -    4      -         6         4       -
-beside      46     4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
-own         4      4         4   4   4    4      -         -         4       -
-container   4      4         4   6   -    4      -         6         4       -
-container   46     4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
-lan         4      4         4   4   4    4      -         -         4       -
-lan         46     4         46  46  46   46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::3
-lan         46     4         46  46  46   46     -         6         4       ipv6=2a0f:77:0:1::3
-lan         4      4         4   4   4    4      -         -         4       ip=10.9.9.9
-ula         6      -         6   6   6    6      -         -         -       -
-ula         6      -         6   6   6    6      -         6         -       ipv6=2a0f:77:0:1::3
-link        -      -         -   -   -    -      -         -         -       -
-link        4      4         4   4   4    4      -         -         4       ip=192.168.77.3
-second      4      4         4   4   4    4      -         -         4       -
-second      4      4         4   4   4    4      4         -         4       ip=203.0.114.1
-internet4   4      4         4   4   4    4      4         -         4       -
-internet4   4      4         4   4   4    4      4         -         4       ip=203.0.114.77
-internet6   6      -         6   6   6    6      -         6         -       -
-internet6   6      -         6   6   6    6      -         6         -       ipv6=2a0f:99::77
+client      beside own own6 container lan ula link second internet4 internet6 public  claims
+beside      4      4   6    4         4   6   -    4      -         6         4       -
+beside      46     46  6    4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+own         4      4   4    4         4   4   4    4      -         -         4       -
+container   4      4   4    4         4   6   -    4      -         6         4       -
+container   46     46  46   4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+unpublished 4      4   4    4         ?   ?   ?    ?      ?         ?         ?       -
+lan         4      4   4    4         4   4   4    4      -         -         4       -
+lan         46     46  46   4         46  46  46   46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::3
+lan         46     46  46   4         46  46  46   46     -         6         4       ipv6=2a0f:77:0:1::3
+lan         4      4   4    4         4   4   4    4      -         -         4       ip=10.9.9.9
+ula         6      6   6    -         6   6   6    6      -         -         -       -
+ula         6      6   6    -         6   6   6    6      -         6         -       ipv6=2a0f:77:0:1::3
+link        -      -   -    -         -   -   -    -      -         -         -       -
+link        4      4   4    4         4   4   4    4      -         -         4       ip=192.168.77.3
+second      4      4   4    4         4   4   4    4      -         -         4       -
+second      4      4   4    4         4   4   4    4      4         -         4       ip=203.0.114.1
+internet4   4      4   4    4         4   4   4    4      4         -         4       -
+internet4   4      4   4    4         4   4   4    4      4         -         4       ip=203.0.114.77
+internet6   6      6   6    -         6   6   6    6      -         6         -       -
+internet6   6      6   6    -         6   6   6    6      -         6         -       ipv6=2a0f:99::77
 ";
 
 /// Peers' ports, by the machine that they are on.
-const PORTS: [(&str, u16); 6] = [
+const PORTS: [(&str, u16); 7] = [
     ("beside", 5001),
     ("container", 5002),
     ("lan", 5003),
     ("second", 5004),
     ("internet4", 5005),
     ("internet6", 5006),
+    ("unpublished", 5007),
 ];
 
 /// The port that an asker announces: another, or its own machine's peer would be itself.
 const ASKER: u16 = 6000;
 
 /// `ula` and `link` are the host of `lan`, which speaks to the tracker by its unique local or its
-/// link-local IPv6 address, and `own` is `beside` where that uses the LAN address of its machine.
+/// link-local IPv6 address, and `own` and `own6` are `beside` where that uses addresses that its
+/// machine has on the LAN.
 fn machine_of<'a>(net: &'a Internet, who: &str) -> (&'a Machine, &'static str, u16) {
     let (machine, name) = match who {
-        "beside" | "own" => (&net.home, "beside"),
+        "beside" | "own" | "own6" => (&net.home, "beside"),
         "container" => (&net.container, "container"),
+        "unpublished" => (&net.container, "unpublished"),
         "lan" | "ula" | "link" => (&net.lan, "lan"),
         "second" => (&net.second, "second"),
         "internet4" | "public" => (&net.internet4, "internet4"),
@@ -79,11 +84,11 @@ fn machine_of<'a>(net: &'a Internet, who: &str) -> (&'a Machine, &'static str, u
 fn ask_at(net: &Internet, who: &str, port: u16) -> SocketAddr {
     let ip = match who {
         "beside" => "127.0.0.1",
-        "own" | "container" | "lan" => "192.168.77.2",
+        "own" | "container" | "unpublished" | "lan" => "192.168.77.2",
         "ula" => "fd77::2",
         "second" => "192.168.78.2",
         "internet4" | "public" => "203.0.114.1",
-        "internet6" => "2a0f:77:0:1::2",
+        "own6" | "internet6" => "2a0f:77:0:1::2",
         "link" => {
             let (ip, _) = net.home.link_local("eth0");
             let (_, interface) = net.lan.link_local("eth0");
@@ -161,7 +166,7 @@ impl Lab {
             let columns = askers
                 .iter()
                 .zip(&words)
-                .filter(|(asker, _)| is_asked(asker));
+                .filter(|(asker, wanted)| is_asked(asker) && **wanted != "?");
             for ((&asker, &wanted), over_udp) in
                 columns.flat_map(|cell| [(cell, false), (cell, true)])
             {

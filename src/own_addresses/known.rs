@@ -145,6 +145,11 @@ impl OwnAddresses {
         })
     }
 
+    /// Whether the canonical address `ip` is in the list.
+    pub fn has(&self, ip: IpAddr) -> bool {
+        self.read().listed.iter().flatten().any(|own| own.ip == ip)
+    }
+
     /// Where somebody is who asks from the canonical address `ip`.
     pub fn whereabouts(&self, ip: IpAddr) -> Whereabouts {
         let found = self.read();

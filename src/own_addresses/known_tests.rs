@@ -189,6 +189,23 @@ fn containers_are_known_by_their_networks() {
 }
 
 #[test]
+fn only_what_is_listed_is_this_machines() {
+    let laptop = machine(LAPTOP, "192.168.1.9");
+    for (asker, expected) in [
+        ("192.168.1.5", true),
+        ("10.8.0.2", true),
+        ("172.17.0.1", true),
+        ("2001:db8::aaaa", true),
+        ("192.168.1.6", false),
+        ("192.168.1.9", false),
+        ("2001:db8::6", false),
+    ] {
+        assert_eq!(laptop.has(ip(asker)), expected, "{asker}");
+    }
+    assert!(!OwnAddresses::default().has(ip("192.168.1.5")));
+}
+
+#[test]
 fn networks_of_any_size() {
     for (network, other, expected) in [
         ("10.0.0.1/0", "203.0.113.1", true),

@@ -52,7 +52,7 @@ impl Home {
 /// Where an asker is, and what addresses become there that it cannot use as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct View {
-    /// Where it is.
+    /// Where it is, as far as that makes a difference to what it reaches.
     pub from: Place,
     /// Under which address clients on the tracker's machine are reached from there, and containers
     /// on it; `None` if they are not. From the machine itself they are reached under their own.

@@ -147,9 +147,17 @@ fn claimed(endpoint: Endpoint, by: Place, surroundings: &Surroundings) -> Option
 
 /// What an asker at a place can reach, and how.
 fn view(announce: &Announce, place: Place, surroundings: &Surroundings) -> View {
+    // Whoever asks from an address of this machine reaches what its containers do: them, whether
+    // their ports are published or not, and its network.
+    let from = match place {
+        Place::Lan | Place::Internet if surroundings.own_addresses.has(announce.source) => {
+            Place::Container
+        }
+        _ => place,
+    };
     let local = announce.local;
     let scope = Scope::of(local);
-    let machine_as = match place {
+    let machine_as = match from {
         Place::Loopback => None,
         // A proxy in a container on this machine has reached it by an address that to those on the
         // network is none, or one of their own: they all have containers.
@@ -166,11 +174,15 @@ fn view(announce: &Announce, place: Place, surroundings: &Surroundings) -> View 
             own_family.or_else(|| surroundings.public_ip(!is_ipv6))
         }
     };
+    let lan_as = match from {
+        Place::Internet => surroundings.public_ip(false),
+        _ => None,
+    };
     View {
-        from: place,
+        from,
         machine_as: machine_as.filter(|&ip| !address::is_link_local(ip)),
-        lan_as: match surroundings.public_ip(false) {
-            Some(IpAddr::V4(ip)) if place == Place::Internet => Some(ip),
+        lan_as: match lan_as {
+            Some(IpAddr::V4(ip)) => Some(ip),
             _ => None,
         },
     }
