@@ -3,11 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::support::http::{TORRENT, announce, ask, decode, ipv4, ipv6, send};
-use crate::support::netns;
 use crate::support::tracker::Tracker;
 
 fn start() -> Tracker {
     Tracker::start(&["-p", "0"])
+}
+
+fn at(ip: &str, tracker: &Tracker) -> SocketAddr {
+    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), tracker.port())
 }
 
 #[test]
@@ -255,81 +258,107 @@ fn an_address_where_no_peer_can_live_is_not_believed() {
     }
 }
 
-/// An address on the internet and one on a LAN of a machine made for the test.
-const GLOBAL: &str = "198.51.100.1";
-const GLOBAL6: &str = "2001:db8::1";
-const ON_LAN: &str = "10.77.0.1";
+/// Askers on the tracker's machine and on another one, which asks from the network that it is asked
+/// in: the LAN, or one that might be the internet.
+#[cfg(target_os = "linux")]
+mod from_elsewhere {
+    use super::*;
+    use crate::support::netns::{Family, Lan};
+    use crate::support::tools::netns_possible;
+    use crate::support::tracker::Launch;
 
-fn is_on_a_machine_of_its_own(test: &str) -> bool {
-    netns::is_on_a_machine_of_its_own(module_path!(), test, &[GLOBAL, GLOBAL6])
-}
-
-fn at(ip: &str, tracker: &Tracker) -> SocketAddr {
-    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), tracker.port())
-}
-
-/// Believed from everyone, it would turn the tracker into a tool for flooding strangers.
-#[test]
-fn an_address_that_a_client_gives_is_not_believed_from_the_internet() {
-    if !is_on_a_machine_of_its_own(
-        "an_address_that_a_client_gives_is_not_believed_from_the_internet",
-    ) {
-        return;
+    struct Lab {
+        // In the order in which they end.
+        tracker: Tracker,
+        lan: Lan,
     }
-    let tracker = start();
-    let claims = "ip=203.0.113.9&ipv4=203.0.113.9&ipv6=2001:db8::9";
-    for (asker, port) in [(GLOBAL, 1), (GLOBAL6, 1), (ON_LAN, 2)] {
-        announce(
-            at(asker, &tracker),
-            &format!("{TORRENT}&left=5&port={port}&{claims}"),
-        );
-    }
-    let announced = ask(&tracker, "port=3&left=5&numwant=30");
-    let expected = [
-        "10.77.0.1:2",
-        "198.51.100.1:1",
-        "[2001:db8::1]:1",
-        "[2001:db8::9]:2",
-    ];
-    assert_eq!(announced.shown(), expected, "believed from the LAN alone");
-    let query = format!("{TORRENT}&port=4&left=5&numwant=30");
-    let to_the_internet = announce(at(GLOBAL, &tracker), &query).shown();
-    assert!(to_the_internet.contains(&"203.0.113.9:2".to_owned()));
-    announce(at(GLOBAL, &tracker), &format!("{query}&event=stopped"));
-    // Nor can a stranger make others leave.
-    let query = format!("{TORRENT}&port=2&event=stopped&{claims}");
-    announce(at(GLOBAL, &tracker), &query);
-    let announced = ask(&tracker, "port=3&left=5&numwant=30");
-    assert_eq!(announced.shown(), expected);
-}
 
-#[test]
-fn nobody_is_shown_a_peer_by_an_address_that_leads_nowhere() {
-    if !is_on_a_machine_of_its_own("nobody_is_shown_a_peer_by_an_address_that_leads_nowhere") {
-        return;
+    /// The numbers of machines: the tracker's, another.
+    const HERE: usize = 0;
+    const THERE: usize = 1;
+    /// How the addresses of a network begin, and end in 1 for the tracker.
+    const LOOPBACK: &str = "127.0.0.";
+    const LAN: &str = "10.77.0.";
+    const INTERNET: &str = "198.51.100.";
+    const INTERNET6: &str = "2001:db8::";
+
+    impl Lab {
+        fn new() -> Option<Lab> {
+            if !netns_possible() {
+                return None;
+            }
+            let lan = Lan::new(2, &[Family::V4]);
+            for (machine, interface) in [(HERE, "bridge"), (THERE, "eth0")] {
+                let n = machine + 1;
+                for address in [
+                    format!("{INTERNET}{n}/24"),
+                    format!("{INTERNET6}{n}/64 nodad"),
+                ] {
+                    let machine = lan.machine(machine);
+                    machine.ip(&format!("address add {address} dev {interface}"));
+                }
+            }
+            let prefix = lan.machine(HERE).prefix();
+            let tracker = Launch::new().prefix(&prefix).start(&["-p", "0"]);
+            Some(Lab { tracker, lan })
+        }
+
+        /// What somebody on that machine is shown who asks at an address of the tracker's.
+        fn ask(&self, from: usize, network: &str, rest: &str) -> Vec<String> {
+            let at = at(&format!("{network}1"), &self.tracker);
+            let query = format!("{TORRENT}&left=5&compact=0&numwant=30&{rest}");
+            let announced = self.lan.machine(from).inside(|| announce(at, &query));
+            announced.shown()
+        }
     }
-    let tracker = start();
-    let ask_from = |ip: &str, rest: &str| {
-        let query = format!("{TORRENT}&left=5&compact=0&{rest}");
-        announce(at(ip, &tracker), &query).shown()
-    };
-    ask_from("127.0.0.1", "port=1");
-    ask_from(ON_LAN, "port=2");
-    ask_from(GLOBAL, "port=3");
-    // A peer on the tracker's machine is where the asker reached the tracker; one on the LAN is
-    // nowhere for the internet.
-    assert_eq!(
-        ask_from("127.0.0.1", "port=9"),
-        ["10.77.0.1:2", "127.0.0.1:1", "198.51.100.1:3"]
-    );
-    ask_from("127.0.0.1", "port=9&event=stopped");
-    assert_eq!(
-        ask_from(ON_LAN, "port=2"),
-        ["10.77.0.1:1", "198.51.100.1:3"]
-    );
-    assert_eq!(ask_from(GLOBAL, "port=3"), ["198.51.100.1:1"]);
-    assert_eq!(
-        ask_from(GLOBAL6, "port=4"),
-        ["198.51.100.1:3", "[2001:db8::1]:1"]
-    );
+
+    /// Believed from everyone, it would turn the tracker into a tool for flooding strangers.
+    #[test]
+    fn an_address_that_a_client_gives_is_not_believed_from_the_internet() {
+        let Some(lab) = Lab::new() else { return };
+        let claims = "ip=203.0.113.9&ipv4=203.0.113.9&ipv6=2001:db8::9";
+        for (network, port) in [(INTERNET, 1), (INTERNET6, 1), (LAN, 2)] {
+            lab.ask(THERE, network, &format!("port={port}&{claims}"));
+        }
+        let expected = [
+            "10.77.0.2:2",
+            "198.51.100.2:1",
+            "[2001:db8::2]:1",
+            "[2001:db8::9]:2",
+        ];
+        let shown = lab.ask(HERE, LOOPBACK, "port=3");
+        assert_eq!(shown, expected, "believed from the LAN alone");
+        let to_the_internet = lab.ask(THERE, INTERNET, "port=4");
+        assert!(to_the_internet.contains(&"203.0.113.9:2".to_owned()));
+        lab.ask(THERE, INTERNET, "port=4&event=stopped");
+        // Nor can a stranger make others leave.
+        let leaving = format!("port=2&event=stopped&{claims}");
+        lab.ask(THERE, INTERNET, &leaving);
+        assert_eq!(lab.ask(HERE, LOOPBACK, "port=3"), expected);
+    }
+
+    #[test]
+    fn nobody_is_shown_a_peer_by_an_address_that_leads_nowhere() {
+        let Some(lab) = Lab::new() else { return };
+        lab.ask(HERE, LOOPBACK, "port=1");
+        lab.ask(THERE, LAN, "port=2");
+        lab.ask(THERE, INTERNET, "port=3");
+        // A peer on the tracker's machine is where the asker reached the tracker; one on the LAN is
+        // nowhere for the internet.
+        let shown = lab.ask(HERE, LOOPBACK, "port=9");
+        assert_eq!(shown, ["10.77.0.2:2", "127.0.0.1:1", "198.51.100.2:3"]);
+        lab.ask(HERE, LOOPBACK, "port=9&event=stopped");
+        let shown = lab.ask(THERE, LAN, "port=2");
+        assert_eq!(shown, ["10.77.0.1:1", "198.51.100.2:3"]);
+        assert_eq!(lab.ask(THERE, INTERNET, "port=3"), ["198.51.100.1:1"]);
+        let shown = lab.ask(THERE, INTERNET6, "port=4");
+        assert_eq!(shown, ["198.51.100.2:3", "[2001:db8::1]:1"]);
+        lab.ask(THERE, INTERNET6, "port=4&event=stopped");
+        // Whoever asks from the tracker's machine is there, by whatever address.
+        for network in [INTERNET, INTERNET6] {
+            let shown = lab.ask(HERE, network, "port=9");
+            assert!(shown.contains(&"10.77.0.2:2".to_owned()), "{shown:?}");
+            lab.ask(HERE, network, "port=9&event=stopped");
+        }
+    }
 }
