@@ -22,7 +22,7 @@ mod strangers;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use crate::support::http::{Answer, Connection, PATIENCE, assert_answers_within_a_second};
+use crate::support::http::{Answer, Connection, PATIENCE, assert_answers_soon};
 use crate::support::tracker::{Launch, Tracker};
 use crate::support::vitals::{LASTING_THREADS, Vitals, eventually, is_the_end};
 
@@ -59,7 +59,7 @@ impl Victim {
 
     fn assert_answers(&self) {
         assert!(self.tracker.is_running(), "{}", self.tracker.report());
-        assert_answers_within_a_second(self.address());
+        assert_answers_soon(self.address());
     }
 
     /// What has to hold after every attack, also while its connections are still open on the

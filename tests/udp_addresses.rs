@@ -135,7 +135,9 @@ fn a_machine_without_a_network_is_reached_when_it_gets_one() {
 /// With `count` addresses, loopback and link-local ones included.
 fn with_addresses(lan: &Lan, count: usize) -> (Tracker, Vec<SocketAddr>) {
     let machine = lan.machine(0);
-    // None that comes later and none that is too many.
+    // None that comes later, as link-local ones do, and none that is too many.
+    machine.set("ipv6/conf/all/addr_gen_mode", "1");
+    machine.ip("-6 address flush scope link");
     machine.ip("-6 address flush dev bridge");
     let there = 3;
     for n in 0..count - there {

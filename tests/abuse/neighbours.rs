@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::eventually;
 use crate::support::Process;
-use crate::support::http::{Connection, ORDINARY, assert_answers_within_a_second};
+use crate::support::http::{Connection, ORDINARY, assert_answers_soon};
 use crate::support::netns::{Family, Lan};
 use crate::support::role;
 use crate::support::tools::netns_possible;
@@ -62,7 +62,7 @@ fn play(role: &str) {
         "honest" => {
             // What the address had before may take the tracker a moment to let go.
             assert!(eventually(|| is_answered(address)));
-            assert_answers_within_a_second(address);
+            assert_answers_soon(address);
             println!("\nanswered");
         }
         _ => be_greedy(address),

@@ -315,13 +315,15 @@ pub fn scrape(to: impl Into<SocketAddr>, info_hash: &[u8; 20]) -> [u64; 3] {
     })
 }
 
-/// Whether the tracker at `to` answers an ordinary announce within a second; panics if not.
-pub fn assert_answers_within_a_second(to: impl Into<SocketAddr>) {
+/// Whether the tracker at `to` answers an ordinary announce before anything that others do to it
+/// would end by itself: the gate waits for tiny_http for 3 seconds, and for a client for 5 or more.
+/// Panics if not. (Usually it takes milliseconds; a busy machine needs a second now and then.)
+pub fn assert_answers_soon(to: impl Into<SocketAddr>) {
     let begin = std::time::Instant::now();
     let announced = announce(to, &format!("{ORDINARY}&port=4242"));
     assert!(announced.peers.is_some(), "{announced:?}");
     let took = begin.elapsed();
-    assert!(took < Duration::from_secs(1), "took {took:?}");
+    assert!(took < Duration::from_millis(2500), "took {took:?}");
 }
 
 /// An info_hash and a peer_id, for those who add everything else themselves.
