@@ -70,32 +70,30 @@ fn main() {
     }
 }
 
+/// What can be measured alone: `make bench ARGS=NAME`, or a part of the name, which may be that of
+/// several.
+const SECTIONS: [(&str, fn()); 8] = [
+    ("http", bench_http),
+    ("http aquatic", bench_http_by_aquatic),
+    ("udp", bench_udp),
+    ("udp offered", bench_udp_offered),
+    ("udp aquatic", bench_udp_by_aquatic),
+    ("state", state::bench),
+    ("list", state::bench_list),
+    ("program", program::bench),
+];
+
 fn bench() {
-    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
-    let wanted = |section: &str| only.as_deref().is_none_or(|only| section.contains(only));
-    if wanted("http") {
-        bench_http();
+    let words = std::env::args().skip(1).filter(|arg| !arg.starts_with('-'));
+    let wanted = words.collect::<Vec<_>>().join(" ");
+    let is_wanted = |(name, _): &&(&str, fn())| name.contains(&wanted);
+    if !SECTIONS.iter().any(|section| is_wanted(&section)) {
+        let names = SECTIONS.map(|(name, _)| name).join(", ");
+        eprintln!("no section is called '{wanted}'; there are: {names}");
+        std::process::exit(1);
     }
-    if wanted("http aquatic") {
-        bench_http_by_aquatic();
-    }
-    if wanted("udp") {
-        bench_udp();
-    }
-    if wanted("udp offered") {
-        bench_udp_offered();
-    }
-    if wanted("udp aquatic") {
-        bench_udp_by_aquatic();
-    }
-    if wanted("state") {
-        state::bench();
-    }
-    if wanted("list") {
-        state::bench_list();
-    }
-    if wanted("program") {
-        program::bench();
+    for (_, measure) in SECTIONS.iter().filter(is_wanted) {
+        measure();
     }
 }
 
