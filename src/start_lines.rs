@@ -109,7 +109,7 @@ fn lines(
             clients use, all work)";
         say(About::Start, format_args!("{text}"));
     }
-    let host = match addresses.first() {
+    let here = match addresses.first() {
         Some(first) if !is_any => SocketAddr::new(*first, *port).to_string(),
         _ => format!("localhost:{port}"),
     };
@@ -118,12 +118,13 @@ fn lines(
         let is_near = Scope::of(**ip) != Scope::Global || options.public_page;
         is_any && is_near && !ip.is_loopback()
     };
-    let elsewhere = match addresses.iter().find(is_shown_at) {
-        Some(ip) => format!(
-            " (on other machines: http://{}/)",
-            SocketAddr::new(*ip, *port)
-        ),
-        None => String::new(),
+    let elsewhere = addresses.iter().find(is_shown_at);
+    let elsewhere = elsewhere.map(|ip| SocketAddr::new(*ip, *port).to_string());
+    let (host, elsewhere) = match elsewhere {
+        // A service's machine often has no screen.
+        Some(elsewhere) if !has_keys => (elsewhere, String::new()),
+        Some(elsewhere) => (here, format!(" (on other machines: http://{elsewhere}/)")),
+        None => (here, String::new()),
     };
     say(
         About::Start,

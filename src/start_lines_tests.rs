@@ -127,15 +127,20 @@ fn where_there_is_no_browser_another_machine_has_one() {
 }
 
 #[test]
-fn how_to_stop_is_said_where_there_are_keys() {
+fn where_there_are_no_keys_nothing_is_said_of_keys_nor_of_a_screen() {
     let Ok(Command::Run(options)) = options::parse([]) else {
         panic!("not to be run");
     };
     for has_keys in [true, false] {
         let place = place("", true, true);
         let lines = lines(&options, &place, &ips("10.0.0.1"), &[], has_keys);
-        let is_said = lines.iter().any(|(_, line)| line.contains("ctrl+c"));
-        assert_eq!(is_said, has_keys, "{lines:?}");
+        for words in ["ctrl+c", "localhost"] {
+            let is_said = lines.iter().any(|(_, line)| line.contains(words));
+            assert_eq!(is_said, has_keys, "{lines:?}");
+        }
+        let page = "Open http://10.0.0.1:9000/ ";
+        let is_elsewhere = lines.iter().any(|(_, line)| line.contains(page));
+        assert_eq!(is_elsewhere, !has_keys, "{lines:?}");
     }
 }
 

@@ -61,7 +61,7 @@ impl Trouble {
                 .to_owned(),
             Trouble::NothingBetween(address) => format!(
                 "this machine has a public address itself ({address}): no router has to forward \
-                 anything, and a firewall alone may be in the way"
+                 anything, and only a firewall may be in the way"
             ),
             Trouble::NotListening(local) => format!(
                 "a router would forward to {local}, where mayfly does not listen: \
@@ -94,11 +94,11 @@ impl Trouble {
                     "the router at {router} forwards port {port}, but its own address {address} \
                      is private: there is a second router in front of it. Forward {ports} port \
                      {port} to {address} in that one, and start mayfly with --public-address; if \
-                     it is the provider's, IPv6 alone may help"
+                     it is the provider's, only IPv6 may help"
                 )
             }
             Trouble::NotPublic { router, .. } => format!(
-                "the router at {router} forwards port {port}, but has no public address now"
+                "the router at {router} forwards port {port}, but has no public address at the moment"
             ),
         }
     }
@@ -116,7 +116,7 @@ fn refused(refusal: Refusal, who: &str, port: u16, by_hand: &str) -> String {
         }
         Refusal::NoAddress => format!(
             "{who} has no public address: it is offline, or its provider has it share one with \
-             other customers. Then no forwarding can help, and IPv6 alone may"
+             other customers. Then no forwarding can help; only IPv6 may"
         ),
         Refusal::NoResources => {
             format!("{who} has no room for another forwarding: remove some in its settings")
@@ -177,7 +177,7 @@ pub fn again(held: &Held) -> String {
 /// It knows mappings without an end only.
 pub fn is_permanent(held: &Held) -> String {
     format!(
-        "the router at {} knows forwardings without an end only: it will go on when mayfly is \
+        "the router at {} cannot let a forwarding expire: it will go on forwarding when mayfly is \
          gone, until you remove 'mayfly' in its settings",
         held.router
     )

@@ -92,7 +92,7 @@ fn an_address_that_is_not_public_is_explained() {
         second.contains("Forward TCP and UDP port 9000 to 10.0.0.2 in that one"),
         "{second}"
     );
-    assert!(line("0.0.0.0").ends_with("has no public address now"));
+    assert!(line("0.0.0.0").ends_with("has no public address at the moment"));
 }
 
 #[test]
