@@ -326,7 +326,7 @@ fn a_shared_outside_address_is_said_to_be_beyond_help() {
         expect_line(
             &tracker,
             "the router at 192.168.77.1 has no public address: it is offline, or its provider has \
-             it share one with other customers. Then no forwarding can help, and IPv6 alone may",
+             it share one with other customers. Then no forwarding can help; only IPv6 may",
         );
         announce_from_the_lan(&net);
     }
