@@ -12,6 +12,7 @@ use std::process::Command;
 use crate::support::http::{self, PATIENCE};
 use crate::support::internet::{Internet, OpenPort, peer_at};
 use crate::support::netns::{Family, Machine};
+use crate::support::output_of;
 use crate::support::tools::tool;
 use crate::support::tracker::{Launch, Tracker};
 use crate::support::udp::Client;
@@ -282,7 +283,7 @@ fn the_little_internet_leads_where_it_says() {
     map.args(&prefix[1..])
         .args(["natpmpc", "-g", "192.168.77.1"]);
     map.args(["-a", "5001", "5001", "tcp", "60"]);
-    let output = map.output().expect("ip runs");
+    let output = output_of(&mut map);
     assert!(output.status.success(), "{output:?}");
 
     for (from, to, leads_to) in [

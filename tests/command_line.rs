@@ -2,15 +2,13 @@
 //! first that a newcomer reads.
 
 use std::ffi::OsStr;
-use std::io::Read;
 use std::net::{IpAddr, TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::http::{PATIENCE, TORRENT, announce, ask, get, ipv4, ipv6};
 use crate::support::netns::{Family, Lan};
+use crate::support::output_of;
 use crate::support::tools::{netns_possible, tool};
 use crate::support::tracker::{Launch, Tracker};
 
@@ -23,34 +21,12 @@ struct Ended {
 
 /// Runs mayfly to its end, which must come by itself.
 fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mayfly"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("mayfly starts");
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // One after the other: neither is long enough to fill a pipe.
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        let read = out
-            .read_to_string(&mut stdout)
-            .and_then(|_| err.read_to_string(&mut stderr));
-        let _ = sender.send(read.map(|_| (stdout, stderr)));
-    });
-    let Ok(read) = receiver.recv_timeout(PATIENCE) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        panic!("it did not end by itself");
-    };
-    let (stdout, stderr) = read.expect("UTF-8");
-    let code = child.wait().expect("a status").code();
+    let output = output_of(Command::new(env!("CARGO_BIN_EXE_mayfly")).args(arguments));
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Ended {
-        code,
-        stdout,
-        stderr,
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
     }
 }
 

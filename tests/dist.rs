@@ -18,6 +18,7 @@ use std::process::Command;
 
 use crate::support::clients::{Client, Swarm};
 use crate::support::netns::{Family, Lan};
+use crate::support::output_of;
 use crate::support::tools::{netns_possible, tool};
 use platform::{AARCH64, ARMV7, LINUX, Platform, WINDOWS};
 
@@ -149,7 +150,7 @@ fn the_windows_executable_needs_nothing_but_windows() {
 }
 
 fn said_by(command: &mut Command) -> String {
-    let output = command.output().expect("it runs");
+    let output = output_of(command);
     assert!(output.status.success(), "{command:?}: {output:?}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }

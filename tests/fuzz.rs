@@ -62,7 +62,7 @@ fn make_fuzz_knows_its_targets() {
     let mut make = std::process::Command::new("make");
     make.args(["--silent", "fuzz", "ARGS=nosuch"])
         .current_dir(root);
-    let output = make.output().expect("make runs");
+    let output = crate::support::output_of(&mut make);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "{output:?}");
     assert_eq!(said.lines().count(), 1, "{said}");

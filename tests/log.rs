@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
@@ -227,11 +228,16 @@ fn a_reader_that_leaves_does_not_end_the_tracker() {
     let mut command = mayfly(&["-p", "0", "-b", "127.0.0.1", "-v"]);
     let mut tracker = Unread(command.stdout(Stdio::piped()).spawn().expect("it starts"));
     let stdout = tracker.0.stdout.take().expect("piped");
-    let url = BufReader::new(stdout)
-        .lines()
-        .map_while(Result::ok)
-        .find(|line| line.contains("http://"));
-    // The reader is gone with the iterator.
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let url = BufReader::new(stdout)
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| line.contains("http://"));
+        // The reader is gone with the iterator.
+        let _ = sender.send(url);
+    });
+    let url = receiver.recv_timeout(PATIENCE).expect("a line in time");
     let url = url.expect("a URL");
     let at = address_in(&url);
     tracker.assert_goes_on(at);

@@ -2,13 +2,14 @@
 //! the page is tested in `browser.rs`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::http::{self, Answer, Connection, TORRENT, ask, get, ipv4, ipv6, send};
 use crate::support::netns::is_on_a_machine_of_its_own;
 use crate::support::tracker::Tracker;
+use crate::support::{TempDir, output_of};
 
 const ALL: [&str; 3] = ["/", "/status.json", "/metrics"];
 const WITH_LIST: [&str; 4] = ["/", "/status.json", "/metrics", "/torrents.json"];
@@ -216,17 +217,13 @@ fn promtool_has_nothing_to_say_against_the_metrics() {
     let answer = get(ipv4(&tracker), "/metrics");
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     assert_eq!(answer.header("Content-Type"), Some(kind));
-    let mut child = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    std::io::Write::write_all(&mut stdin, &answer.body).expect("it reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let directory = TempDir::new();
+    let file = directory.path().join("metrics");
+    std::fs::write(&file, &answer.body).expect("a new file");
+    // It reads its standard input only.
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" check metrics < \"$1\""]);
+    let output = output_of(command.arg(promtool).arg(file));
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(
@@ -507,8 +504,7 @@ fn strangers_see_it_with_public_page_only_and_the_lan_always() {
     let run = |machine: usize, words: &[&str]| {
         let prefix = lan.machine(machine).prefix();
         let mut command = Command::new(prefix[0]);
-        let output = command.args(&prefix[1..]).args(words).output();
-        let output = output.expect("ip runs");
+        let output = output_of(command.args(&prefix[1..]).args(words));
         assert!(output.status.success(), "{words:?}: {output:?}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };

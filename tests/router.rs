@@ -5,13 +5,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::Range;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::clients::{self, Swarm};
 use crate::support::http::{Connection, ORDINARY, PATIENCE};
 use crate::support::internet::{Internet, PUBLIC};
 use crate::support::netns::{Family, Machine};
+use crate::support::output_of;
 use crate::support::tools::tool;
 use crate::support::tracker::{Launch, Tracker};
 use crate::support::udp::Client;
@@ -270,8 +271,7 @@ fn a_mayfly_that_is_started_again_gets_its_port_again() {
 fn run(machine: &Machine, words: &[&str]) {
     let prefix = machine.prefix();
     let mut command = Command::new(prefix[0]);
-    command.args(&prefix[1..]).args(words).stdin(Stdio::null());
-    let output = command.output().expect("ip runs");
+    let output = output_of(command.args(&prefix[1..]).args(words));
     assert!(output.status.success(), "{words:?}: {output:?}");
 }
 

@@ -7,7 +7,7 @@ use crate::support::http::{announce, decode, get, ipv4};
 use crate::support::tools::tool;
 use crate::support::torrent::Torrent;
 use crate::support::tracker::Tracker;
-use crate::support::{TempDir, http};
+use crate::support::{TempDir, http, output_of};
 
 /// `n` as 20 bytes.
 fn hash(n: usize) -> String {
@@ -104,7 +104,7 @@ fn transmission_shows_the_counts() {
             .arg("--scrape")
             .arg(&file)
             .env("HOME", directory.path());
-        let output = command.output().expect("it starts");
+        let output = output_of(&mut command);
         let said = String::from_utf8_lossy(&output.stdout);
         let said = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains(expected), "{said}");

@@ -21,7 +21,7 @@ fn built_in() -> BTreeSet<String> {
     tree.args(["tree", "--offline", "--locked", "--target", "all"])
         .args(["--edges", "normal", "--prefix", "none"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = tree.output().expect("cargo runs");
+    let output = crate::support::output_of(&mut tree);
     assert!(output.status.success(), "{output:?}");
     let lines = String::from_utf8(output.stdout).expect("names and versions");
     let packages = lines.lines().map(|line| line.replace(" v", " "));

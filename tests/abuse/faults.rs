@@ -8,7 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::support::netns::{Family, Lan};
 use crate::support::tools::{libfaketime, may_change_user, netns_possible};
 use crate::support::tracker::Launch;
 use crate::support::udp::Client;
-use crate::support::{TempDir, role};
+use crate::support::{TempDir, output_of, role};
 
 /// Of the peer that is announced before the fault and has to be there after it.
 const KNOWN: u16 = 7777;
@@ -80,7 +80,7 @@ impl Stranger {
         let mut command = Command::new(&prefix[0]);
         command.args(&prefix[1..]).arg(self.executable());
         command.args(["-p", "0", "-b", "127.0.0.1"]);
-        command.stdin(Stdio::null()).output().unwrap()
+        output_of(&mut command)
     }
 
     /// Changes how many threads a process of this user may have.

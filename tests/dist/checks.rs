@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::platform::Executable;
 use crate::support::http::{self, PATIENCE, TORRENT, announce};
-use crate::support::{Process, TempDir, tools};
+use crate::support::{Process, TempDir, output_of, tools};
 
 pub fn a_bad_option_exits_2_with_one_line(executable: &Executable) {
     for (args, words) in [
@@ -48,10 +48,7 @@ fn assert_refused(executable: &Executable, args: &[&str], code: i32, words: &[&s
 
 /// Byte by byte, with nothing made equal before: the line ends and the name of the program too.
 pub fn help_is_that_of_the_native_executable(executable: &Executable) {
-    let native = Command::new(env!("CARGO_BIN_EXE_mayfly"))
-        .arg("--help")
-        .output()
-        .expect("mayfly starts");
+    let native = output_of(Command::new(env!("CARGO_BIN_EXE_mayfly")).arg("--help"));
     let native = String::from_utf8(native.stdout).expect("UTF-8");
     assert!(native.contains("--port"), "{native}");
     let help = executable.run(&["--help"]);

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Process, TempDir};
+use crate::support::{Process, TempDir, output_of};
 
 /// The configuration below the line `# title`, up to the next text that is not indented.
 pub fn configuration(title: &str) -> String {
@@ -137,7 +137,7 @@ impl Certificate {
             .arg(&made.key)
             .arg("-out")
             .arg(&made.certificate);
-        let output = openssl.output().expect("openssl runs");
+        let output = output_of(&mut openssl);
         assert!(output.status.success(), "{output:?}");
         made
     }

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::configured::{Certificate, Proxy, configuration, replaced};
-use crate::support::TempDir;
 use crate::support::netns::{Family, Lan};
 use crate::support::tools::{netns_possible, tool};
 use crate::support::tracker::Launch;
+use crate::support::{TempDir, output_of};
 
 /// Prometheus takes its time to start, the more on a busy machine.
 const TO_COME_UP: Duration = Duration::from_secs(90);
@@ -42,10 +42,7 @@ fn prometheus_on_the_machine_of_a_trusted_proxy() {
         let mut query = Command::new(prefix[0]);
         query.args(&prefix[1..]);
         query.args(["promtool", "query", "instant", "http://127.0.0.1:9090"]);
-        let said = query
-            .arg("up{job=~\"mayfly.*\"}")
-            .output()
-            .expect("ip runs");
+        let said = output_of(query.arg("up{job=~\"mayfly.*\"}"));
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         if said.matches("=> 1 @").count() == 2 {
             break;

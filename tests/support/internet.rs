@@ -24,7 +24,7 @@ use socket2::SockRef;
 
 use super::netns::Machine;
 use super::tools::{netns_possible, tool};
-use super::{Process, TempDir};
+use super::{Process, TempDir, output_of};
 
 /// The router's address on the internet. Not one of those for documentation: for them miniupnpd
 /// maps nothing. Nothing in here has a way to who really has it.
@@ -267,7 +267,7 @@ fn nft(machine: &Machine, rules: &str) {
     let prefix = machine.prefix();
     let mut command = Command::new(prefix[0]);
     command.args(&prefix[1..]).args(["nft", rules]);
-    let output = command.output().expect("ip runs");
+    let output = output_of(&mut command);
     assert!(output.status.success(), "nft {rules}: {output:?}");
 }
 

@@ -24,9 +24,9 @@ pub mod vitals;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,15 +59,60 @@ impl Drop for TempDir {
     }
 }
 
+/// Runs a program to its end, as `output` of std does; but the end has to come in a time that is
+/// ample, or the test would wait for ever where it should fail.
+#[track_caller]
+pub fn output_of(command: &mut Command) -> Output {
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn();
+    let mut child = child.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr) = (whole(stdout.expect("piped")), whole(stderr.expect("piped")));
+    let deadline = Instant::now() + TO_END;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let read = stdout.recv_timeout(left());
+    let read = read.and_then(|stdout| Ok((stdout, stderr.recv_timeout(left())?)));
+    let ended = read.ok().and_then(|read| {
+        let status = vitals::found_in_time(|| child.try_wait().expect("a status"))?;
+        Some((status, read))
+    });
+    let Some((status, (stdout, stderr))) = ended else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("it did not end by itself: {command:?}");
+    };
+    Output {
+        status,
+        stdout,
+        stderr,
+    }
+}
+
+/// For a program to come to its end.
+const TO_END: Duration = Duration::from_secs(100);
+
+/// What there is to read until the end, when that has come.
+fn whole(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Whatever came before an error.
+        let _ = from.read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
 /// A running program. Threads collect what it writes; dropping it kills it and waits for its end.
 pub struct Process {
     name: String,
     child: Mutex<Child>,
-    output: Arc<Output>,
+    output: Arc<Collected>,
 }
 
 #[derive(Default)]
-struct Output {
+struct Collected {
     written: Mutex<Written>,
     changed: Condvar,
 }
@@ -92,7 +137,7 @@ impl Process {
         let mut child = command
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {name}: {e}\n{command:?}"));
-        let output = Arc::new(Output::default());
+        let output = Arc::new(Collected::default());
         if let Some(stdout) = child.stdout.take() {
             collect(stdout, Stream::Out, &output);
         }
@@ -180,7 +225,7 @@ impl Drop for Process {
     }
 }
 
-fn collect(from: impl Read + Send + 'static, stream: Stream, output: &Arc<Output>) {
+fn collect(from: impl Read + Send + 'static, stream: Stream, output: &Arc<Collected>) {
     output.written.lock().unwrap().open += 1;
     let output = Arc::clone(output);
     thread::spawn(move || {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::tools::netns_possible;
-use super::{Process, unique};
+use super::{Process, output_of, unique};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
@@ -240,7 +240,7 @@ pub fn is_on_a_machine_of_its_own(module: &str, test: &str, addresses: &[&str]) 
 }
 
 fn ip(args: &[&str]) {
-    let output = Command::new("ip").args(args).output().expect("ip runs");
+    let output = output_of(Command::new("ip").args(args));
     assert!(
         output.status.success(),
         "ip {}: {}",

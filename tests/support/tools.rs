@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::unique;
+use super::{output_of, unique};
 
 /// Where the program is; `None` (after the line "skipped") if the test has to do without it.
 pub fn tool(program: &str) -> Option<PathBuf> {
@@ -122,7 +122,7 @@ pub fn can_make(needs: &str) -> bool {
     let mut make = Command::new("make");
     make.args(["--silent", "--no-print-directory", needs])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = make.output().expect("make runs");
+    let output = output_of(&mut make);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         let said = said.lines().find(|line| line.starts_with("missing: "));
