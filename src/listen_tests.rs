@@ -159,6 +159,26 @@ fn where_udp_is_taken_tcp_is_opened_and_why_is_said() {
     panic!("no port is free for TCP alone");
 }
 
+/// What is free for TCP may be taken for UDP, so others are tried; but not for ever.
+#[test]
+fn of_free_ports_some_are_tried_until_one_is_free_for_udp() {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let opened_after = |taken: u32| {
+        let tries = std::cell::Cell::new(0);
+        // A second socket at the same address finds the port taken.
+        let each = |_: &[IpAddr]| {
+            tries.set(tries.get() + 1);
+            Some(vec![loopback; if tries.get() <= taken { 2 } else { 1 }])
+        };
+        let sockets = open(&ips("127.0.0.1"), 0, Some(&each)).unwrap();
+        (sockets.udp.count(), tries.get())
+    };
+    assert_eq!(opened_after(5), (1, 6));
+    let (count, tries) = opened_after(u32::MAX);
+    assert_eq!(count, 0);
+    assert!(tries <= 1000, "{tries}");
+}
+
 #[test]
 fn every_refusal_says_what_to_do() {
     for (kind, port, expected) in [

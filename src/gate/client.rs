@@ -292,3 +292,7 @@ impl Client {
         request.extend_from_slice(b" HTTP/1.1\r\n");
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -77,11 +77,36 @@ fn ask(address: SocketAddr, request: &str) -> String {
     answer
 }
 
+/// What comes when this is sent again and again, byte by byte, until the gate closes the connection.
+/// Panics if it does not.
+fn drip(address: SocketAddr, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let pace = Duration::from_millis(20);
+    stream.set_read_timeout(Some(pace)).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut answer = Vec::new();
+    for byte in bytes.bytes().cycle() {
+        assert!(Instant::now() < deadline, "it may drip for ever");
+        let mut more = [0; 1024];
+        match stream.read(&mut more) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(&more[..length]),
+            Err(error) if super::super::timed::is_timeout(&error) => {
+                // Should that fail, reading will tell.
+                let _ = stream.write_all(&[byte]);
+            }
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(answer).unwrap()
+}
+
 #[test]
 fn the_slow_are_told_and_the_silent_and_the_idle_are_not() {
     let address = opened();
     assert!(ask(address, "GET / HT").starts_with("HTTP/1.1 408 "));
     assert_eq!(ask(address, ""), "");
+    assert!(drip(address, "GET / HT").starts_with("HTTP/1.1 408 "));
     let begin = Instant::now();
     let kept = ask(address, "GET /x HTTP/1.1\r\n\r\n");
     assert!(kept.starts_with("HTTP/1.1 404 "), "{kept}");

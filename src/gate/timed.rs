@@ -91,3 +91,7 @@ pub fn write_within(
         timer.set_write(stream, left.ok_or(ErrorKind::TimedOut)?);
     }
 }
+
+#[cfg(test)]
+#[path = "timed_tests.rs"]
+mod tests;

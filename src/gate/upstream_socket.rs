@@ -54,6 +54,11 @@ mod system {
 
     /// Opens up to `most` connections, fewer where others keep getting in between.
     pub fn open(most: usize) -> io::Result<Opened> {
+        open_beside(&mut |_| (), most)
+    }
+
+    /// The same; while others may get in, `others` is called with the address.
+    pub fn open_beside(others: &mut dyn FnMut(&SocketAddr), most: usize) -> io::Result<Opened> {
         for tries in 0..TRIES {
             let count = (most >> (tries / TRIES_OF_A_SIZE)).max(1);
             let mut streams = Vec::with_capacity(count);
@@ -66,6 +71,7 @@ mod system {
             while streams.len() < count {
                 streams.push(Stream::connect_addr(&address)?);
             }
+            others(&address);
             // ... to here. std has no shutdown for listeners; to the system it is a socket like
             // others. Connecting fails from now on, and so does accepting, once the queue is empty.
             let socket = Stream::from(OwnedFd::from(listener));

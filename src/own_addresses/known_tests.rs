@@ -42,7 +42,8 @@ const LAPTOP: &str = "127.0.0.1/8 ::1/128 fe80::1/64 *172.17.0.1/16 *fe80::2/64 
 /// Fails on a machine without any network where it has to pass (`CI`); elsewhere it says so.
 #[test]
 fn what_is_found_on_this_machine_is_usable_by_others() {
-    let found = OwnAddresses::look().reached_by(&[]);
+    let here = OwnAddresses::look();
+    let found = here.reached_by(&[]);
     for ip in &found {
         assert!(!ip.is_loopback() && !ip.is_unspecified(), "{ip}");
     }
@@ -54,6 +55,12 @@ fn what_is_found_on_this_machine_is_usable_by_others() {
     match asked {
         Ok(own) if !own.ip().is_loopback() => {
             assert!(found.contains(&own.ip()), "{} in {found:?}", own.ip());
+            let preferred = &here.read().preferred;
+            assert!(
+                preferred.contains(&own.ip()),
+                "{} in {preferred:?}",
+                own.ip()
+            );
         }
         _ => {
             assert!(std::env::var_os("CI").is_none(), "no way to the internet");
