@@ -47,6 +47,13 @@ pub struct Decoys {
 
 /// Why a network may not have decoys; for a person, to be put behind the option and its value.
 pub fn check(network: &Network, own: &[IpAddr]) -> Result<(), String> {
+    if network.free_bits() < 2 {
+        return Err(format!(
+            "this is too small; give ADDRESS/BITS of 4 addresses or more, such as {}/{}",
+            network.address(0),
+            if network.is_ipv6() { 64 } else { 24 }
+        ));
+    }
     let set_aside = SET_ASIDE.iter().filter_map(|text| Network::parse(text));
     if set_aside.into_iter().any(|other| network.is_within(&other)) {
         return Ok(());
@@ -61,9 +68,6 @@ pub fn check(network: &Network, own: &[IpAddr]) -> Result<(), String> {
         return Err(format!(
             "this is too large to be yours alone; give /{least} or smaller"
         ));
-    }
-    if network.free_bits() < 2 {
-        return Err("this is too small; give a network of 4 addresses or more".into());
     }
     match own.iter().any(|&ip| network.contains(ip)) {
         true => Ok(()),

@@ -66,6 +66,11 @@ fn which_networks_may_have_decoys_and_why_the_others_may_not() {
         ("0.0.0.0/0", "give /16 or smaller"),
         ("192.168.1.5/32", "too small"),
         ("192.168.1.4/31", "too small"),
+        // Where decoys harm nobody, too: somebody has left out the bits.
+        ("198.51.100.0", "too small; give ADDRESS/BITS"),
+        ("198.51.100.0", "such as 198.51.100.0/24"),
+        ("2001:db8::", "such as 2001:db8::/64"),
+        ("203.0.113.4/31", "too small"),
         ("127.0.0.0/16", "lead nobody anywhere"),
         ("fe80::/64", "lead nobody anywhere"),
     ] {

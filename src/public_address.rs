@@ -144,6 +144,31 @@ impl PublicAddress {
         unknown
     }
 
+    /// Learns again and again; `pause` waits, and says whether to go on.
+    fn keep_learning(
+        &self,
+        log: &Log,
+        resolve: &dyn Fn(&str) -> Vec<IpAddr>,
+        pause: &dyn Fn(Duration) -> bool,
+    ) {
+        let mut was_told = false;
+        loop {
+            let unknown = self.learn(resolve);
+            if let Some(name) = unknown.first().filter(|_| !was_told) {
+                let text = format_args!(
+                    "--public-address '{name}' has no address of the internet: asked for again \
+                     every {} seconds",
+                    AGAIN_SOON.as_secs()
+                );
+                log.line(About::Trouble, text);
+            }
+            was_told = !unknown.is_empty();
+            if !pause(if was_told { AGAIN_SOON } else { AGAIN }) {
+                return;
+            }
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,25 +206,15 @@ pub fn resolve(public: Arc<PublicAddress>, log: Log) -> io::Result<()> {
     {
         return Ok(());
     }
-    let work = move || {
-        let mut was_told = false;
-        loop {
-            let unknown = public.learn(&|name| match (name, 0).to_socket_addrs() {
-                Ok(found) => found.map(|address| address.ip()).collect(),
-                Err(_) => Vec::new(),
-            });
-            if let Some(name) = unknown.first().filter(|_| !was_told) {
-                let text = format_args!(
-                    "--public-address '{name}' has no address of the internet: asked for again \
-                     every {} seconds",
-                    AGAIN_SOON.as_secs()
-                );
-                log.line(About::Trouble, text);
-            }
-            was_told = !unknown.is_empty();
-            thread::sleep(if was_told { AGAIN_SOON } else { AGAIN });
-        }
+    let ask = |name: &str| match (name, 0).to_socket_addrs() {
+        Ok(found) => found.map(|address| address.ip()).collect(),
+        Err(_) => Vec::new(),
     };
+    let pause = |time| {
+        thread::sleep(time);
+        true
+    };
+    let work = move || public.keep_learning(&log, &ask, &pause);
     threads::start("public address", threads::DEFAULT_STACK, Box::new(work)).map(drop)
 }
 

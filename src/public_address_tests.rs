@@ -1,6 +1,8 @@
 //! Tests of `public_address.rs`.
 
 use super::*;
+use crate::log::{Times, Verbosity};
+use std::cell::{Cell, RefCell};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -86,6 +88,56 @@ fn a_name_that_leads_into_a_network_is_unknown() {
     let public = public("a.example");
     assert_eq!(public.learn(&|_| vec![ip("192.168.1.5")]), ["a.example"]);
     assert_eq!(ips(&public), [None, None]);
+}
+
+/// A name server that is not there in the first minute, nor for a while later, and has another
+/// address for the name after the first hour, as dynamic DNS has after each night.
+#[test]
+fn a_name_is_asked_for_again_every_few_minutes_and_soon_after_a_failure() {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    let public = public("a.example");
+    let log = Log::new(Verbosity::Quiet, Times::Written, io::sink()).unwrap();
+    let clock = Cell::new(0);
+    let asked = RefCell::new(Vec::new());
+    let resolve = |name: &str| {
+        assert_eq!(name, "a.example");
+        asked.borrow_mut().push(clock.get());
+        match clock.get() {
+            ..MINUTE | 5400..6000 => vec![],
+            MINUTE..HOUR => vec![ip("203.0.113.7")],
+            HOUR.. => vec![ip("203.0.113.8")],
+        }
+    };
+    let known = RefCell::new(Vec::new());
+    let pause = |time: Duration| {
+        let ip = public.ip(false).map(|ip| ip.to_string());
+        if known.borrow().last().is_none_or(|(_, last)| *last != ip) {
+            known.borrow_mut().push((clock.get(), ip));
+        }
+        clock.set(clock.get() + time.as_secs());
+        clock.get() < 2 * HOUR
+    };
+    public.keep_learning(&log, &resolve, &pause);
+
+    let known = known.into_inner();
+    let addresses: Vec<_> = known.iter().map(|(_, ip)| ip.as_deref()).collect();
+    let expected = [None, Some("203.0.113.7"), Some("203.0.113.8")];
+    assert_eq!(addresses, expected, "{known:?}");
+    assert!(known[1].0 < MINUTE + 20, "soon after a failure: {known:?}");
+    assert!(
+        known[2].0 < HOUR + 5 * MINUTE,
+        "every few minutes: {known:?}"
+    );
+    // And no more often than that.
+    let asked = asked.into_inner();
+    let count = |from, to| asked.iter().filter(|at| (from..to).contains(*at)).count();
+    assert!((2..10).contains(&count(0, MINUTE)), "{asked:?}");
+    assert!(count(2 * MINUTE, HOUR) <= 30, "{asked:?}");
+    assert!(
+        count(5400, 6000) >= 20,
+        "soon after a later failure: {asked:?}"
+    );
 }
 
 fn forwarded(ip: &str, tcp_port: u16, udp_port: Option<u16>) -> Option<Forwarded> {

@@ -136,11 +136,14 @@ fn decoys_at_strangers_addresses_exit_1_and_say_why() {
         ("8.8.8.0/24", "a decoy must never be a stranger's machine"),
         ("192.0.0.0/8", "too large to be yours alone"),
         ("127.0.0.0/16", "lead nobody anywhere"),
+        ("198.51.100.0/32", "such as 198.51.100.0/24"),
     ] {
         let option = format!("--decoys={network}");
         let quoted = format!("--decoys '{network}'");
         assert_refused(&[&option], 1, &[&quoted, words]);
     }
+    let without_bits = "--decoys=198.51.100.0";
+    assert_refused(&[without_bits], 1, &["give ADDRESS/BITS"]);
     assert_refused(&["--decoys=x"], 2, &["--decoys 'x'", "like 192.0.2.0/24"]);
 }
 

@@ -431,6 +431,12 @@ fn on_the_machine_of_a_trusted_proxy_the_numbers_are_shown_and_the_list_is_not()
         assert_eq!(get_with(at, "/torrents.json", &host).status, 404);
         let page = get_with(at, "/", &host).text();
         assert!(!page.contains("id=\"list\""), "{page}");
+        // An announce from here would be refused.
+        assert!(!page.contains("<code"), "{page}");
+        assert!(
+            page.contains("announce by the proxy\u{2019}s URL"),
+            "{page}"
+        );
         // With whatever a proxy adds, it is the proxy's.
         for header in ["X-Forwarded-For: 8.8.8.8", "X-Forwarded-For:", "Via: 1.1 x"] {
             for target in WITH_LIST {

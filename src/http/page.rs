@@ -19,6 +19,8 @@ const FOR_PEOPLE: &str = include_str!("for_people.html");
 const STYLE: &str = include_str!("page.css");
 const LIST: &str = include_str!("list.html");
 const HERE_ONLY: &str = "<h2>On this machine only</h2>\n";
+const OF_THE_PROXY: &str = "<p>Only the proxy on this machine may use this address. Clients \
+                            announce by the proxy\u{2019}s URL, with /announce at its end.</p>\n";
 const FROM_THE_INTERNET: &str = "<h2>From the internet</h2>\n";
 const NAME: &str = "<p id=\"naming\" hidden><label>Name in the list <input id=\"name\" \
                     maxlength=\"100\" autocomplete=\"off\" \
@@ -105,6 +107,9 @@ pub struct Front<'a> {
     pub host: Option<&'a str>,
     /// The address and port that the visitor reached.
     pub local: SocketAddr,
+    /// Whether the visitor looks from the machine of a trusted proxy, by an address that is of use
+    /// to that alone.
+    pub is_for_proxy: bool,
     /// Where others reach the tracker, if this visitor does so by an address that is of no use to
     /// them.
     pub for_others: Option<IpAddr>,
@@ -224,10 +229,14 @@ impl Front<'_> {
             main = "";
         }
         let authority = authority(self.host, self.local);
-        out.push_str(&url("http", main, format_args!("http://{authority}")));
-        if self.settings.has_udp {
-            let (host, port) = (host(self.host, self.local), self.local.port());
-            out.push_str(&url("udp", "", format_args!("udp://{host}:{port}")));
+        if self.is_for_proxy {
+            out.push_str(OF_THE_PROXY);
+        } else {
+            out.push_str(&url("http", main, format_args!("http://{authority}")));
+            if self.settings.has_udp {
+                let (host, port) = (host(self.host, self.local), self.local.port());
+                out.push_str(&url("udp", "", format_args!("udp://{host}:{port}")));
+            }
         }
         // Whoever has come by them sees them already.
         let own = format!("http://{authority}/announce");

@@ -40,6 +40,7 @@ impl Given {
             uptime: Duration::from_millis(3_725_999),
             host: self.host,
             local: local(),
+            is_for_proxy: false,
             for_others: None,
             for_the_internet: Vec::new(),
         }

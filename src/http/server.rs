@@ -245,6 +245,7 @@ impl Server {
             uptime: now,
             host: visitor.host(),
             local: visitor.local,
+            is_for_proxy: is_on_the_proxys_machine(visitor),
             for_others: self.for_others(visitor),
             for_the_internet: self.public_address.urls(),
         };
