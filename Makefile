@@ -29,7 +29,7 @@ FUZZ_SECONDS ?= 900
 # they were released with, they do not compile any more.
 AQUATIC := aquatic_udp aquatic_udp_load_test aquatic_http aquatic_http_load_test
 
-.PHONY: help run test soak bench aquatic fuzz check dist windows linux pi sums reproducible clean
+.PHONY: help run test soak crowds bench aquatic fuzz check dist windows linux pi sums reproducible clean
 .PHONY: needs-known needs-fuzz needs-windows needs-linux needs-pi64 needs-pi32
 
 help: ## list the targets
@@ -45,6 +45,10 @@ soak: linux ## good and hostile load, then a table (as root); make soak SECONDS=
 	MAYFLY_SOAK_SECONDS=$(SECONDS) \
 	MAYFLY_SOAK_EXECUTABLE=$(CURDIR)/dist/mayfly-$(VERSION)-linux-x86_64 \
 	cargo test --release --test tests soak::in_full -- --exact --ignored --nocapture
+
+crowds: linux ## honest clients in crowds of others, in 3 minutes: a table, and a verdict (as root)
+	MAYFLY_SOAK_EXECUTABLE=$(CURDIR)/dist/mayfly-$(VERSION)-linux-x86_64 \
+	cargo test --release --test tests soak::crowds::in_full -- --exact --ignored --nocapture
 
 bench: ## mayfly against others on the same load; a section alone: make bench ARGS=udp
 	cargo bench --bench bench -- $(ARGS)

@@ -9,6 +9,8 @@
 
 #![cfg(target_os = "linux")]
 
+/// Thousands of connections a second, and clients that are merely slow.
+mod crowds;
 /// What the others do: slow, silent, greedy, broken, hostile.
 mod hazards;
 /// Clients as they should be.

@@ -8,6 +8,7 @@
 //! answer. Nothing here reads or writes a connection.
 
 use super::acceptors::{Acceptors, MOST_WAITING};
+use super::limits::FREE;
 use crate::lock::{lock, wait};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -26,8 +27,6 @@ const FEW: usize = 8;
 /// How long making room pauses: it takes a thread a moment to come back, and where nobody has
 /// waited for long enough, somebody will have soon.
 const PAUSE: Duration = Duration::from_millis(5);
-/// So many threads are to be free for newcomers; fewer where there are few threads.
-const FREE: usize = 8;
 /// When the system has refused a thread, it is asked again after this time.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -47,10 +46,10 @@ pub struct Connections {
     wanted: Condvar,
 }
 
-/// The most connections, each of which has a thread.
+/// The most connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// In all.
+    /// Threads in all: one for each, and those that are to be free.
     pub all: usize,
     /// Of one IPv4 address, or one /48 of IPv6: a customer of the internet has one.
     pub per_block: usize,
@@ -64,6 +63,8 @@ struct Slots {
     free: Vec<usize>,
     /// How many each has.
     blocks: HashMap<Block, usize>,
+    /// Evicted ones whose threads have not come back yet.
+    leaving: usize,
 }
 
 /// Addresses that are one customer's, or one network's: what they have counts together.
@@ -97,15 +98,21 @@ pub enum Wait {
 }
 
 impl Bounds {
-    /// The bounds of an address where there are so many in all: half of them, so that nobody
-    /// takes all.
+    /// The bounds where there are so many threads in all: half of the connections for an address,
+    /// so that nobody takes all.
     pub fn of(all: usize) -> Bounds {
+        let connections = all - free_of(all);
         Bounds {
             all,
-            per_block: (all / 2).max(2),
-            per_64: (all / 4).max(2),
+            per_block: (connections / 2).max(2),
+            per_64: (connections / 4).max(2),
         }
     }
+}
+
+/// How many of so many threads are to be free.
+fn free_of(all: usize) -> usize {
+    FREE.min(all / 16 + 1)
 }
 
 impl Block {
@@ -200,7 +207,7 @@ impl Connections {
         // Never more than a listener of many has, or newcomers would seem to be short of threads
         // for ever.
         let of_listener = self.threads_at_start().div_ceil(2);
-        FREE.min(self.bounds.all / 16 + 1).min(of_listener)
+        free_of(self.bounds.all).min(of_listener)
     }
 
     fn want_room(&self) {
@@ -266,6 +273,10 @@ impl Connections {
             }
             *is_wanted = false;
             drop(is_wanted);
+            // Several at once: who comes in a crowd must not wait for one after the other. But not
+            // all, or one newcomer too many would cost a whole crowd its places.
+            let several = self.least_free().max(self.threads() / 32);
+            let mut most = several;
             let scarce = || (0..self.acceptors.len()).find(|&listener| self.is_scarce(listener));
             while let Some(listener) = scarce() {
                 let may_ask = refused.is_none_or(|at| at.elapsed() >= ASK_AGAIN);
@@ -278,21 +289,30 @@ impl Connections {
                     continue;
                 }
                 self.is_full.store(true, SeqCst);
-                // Several at once: who comes in a crowd must not wait for one after the other.
-                self.evict(Instant::now(), self.threads() / 8 + 1);
+                self.evict(Instant::now(), most);
                 let is_wanted = lock(&self.is_wanted);
                 let pause = self.wanted.wait_timeout(is_wanted, PAUSE);
-                drop(pause.unwrap_or_else(PoisonError::into_inner));
+                let is_late = pause.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+                // Those that are to leave take their time, as they do on Windows.
+                if is_late && lock(&self.slots).leaving > most / 2 {
+                    most += several;
+                }
             }
         }
     }
 
-    /// Disconnects up to `most` of those that wait for their clients for longer than they may:
-    /// kept ones that ask nothing first, then those of whoever has most; among equals by lot, so
-    /// that of a crowd that is merely slow, some get to send. Trusted proxies come last.
+    /// Disconnects of those that wait for their clients for longer than they may, so that `most`
+    /// are on their way out: kept ones that ask nothing first, then those of whoever has most; among
+    /// equals by lot, so that of a crowd that is merely slow, some get to send. Trusted proxies come
+    /// last. Nothing happens before half of an earlier such number have left: a look at all of them
+    /// for each single one would take too long.
     pub fn evict(&self, now: Instant, most: usize) {
         let lot = RandomState::new();
         let mut slots = lock(&self.slots);
+        if slots.leaving > most / 2 {
+            return;
+        }
+        let most = most - slots.leaving;
         let waiting = slots.held.iter().enumerate().filter_map(|(slot, held)| {
             let held = held.as_ref().filter(|held| !held.was_evicted)?;
             let (wait, since) = held.waits?;
@@ -310,6 +330,7 @@ impl Connections {
             if let Some(held) = &mut slots.held[slot] {
                 held.was_evicted = true;
                 let _ = held.stream.shutdown(Shutdown::Both);
+                slots.leaving += 1;
             }
         }
     }
@@ -362,6 +383,7 @@ impl Drop for Place {
         let mut slots = lock(&self.connections.slots);
         let held = slots.held[self.slot].take();
         slots.free.push(self.slot);
+        slots.leaving -= usize::from(held.as_ref().is_some_and(|held| held.was_evicted));
         for block in held.iter().flat_map(|held| held.blocks).flatten() {
             if let Some(count) = slots.blocks.get_mut(&block) {
                 *count -= 1;

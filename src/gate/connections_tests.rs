@@ -62,8 +62,8 @@ fn half_for_an_address_and_a_quarter_for_a_64() {
         all,
         per_block,
         per_64,
-    } = Bounds::of(1000);
-    assert_eq!((all, per_block, per_64), (1000, 500, 250));
+    } = Bounds::of(1008);
+    assert_eq!((all, per_block, per_64), (1008, 500, 250));
 }
 
 /// Who is evicted, one after the other, of those who wait: by numbers.
@@ -71,9 +71,12 @@ fn evicted(connections: &Arc<Connections>, places: &[Place], at: Instant) -> Vec
     let mut order = Vec::new();
     for _ in places {
         connections.evict(at, 1);
+        // As if its thread had come back.
+        lock(&connections.slots).leaving = 0;
         let mut gone = places.iter().enumerate().filter(|(_, p)| p.was_evicted());
         order.extend(gone.find(|(n, _)| !order.contains(n)).map(|(n, _)| n));
     }
+    lock(&connections.slots).leaving = order.len();
     order
 }
 
@@ -138,6 +141,36 @@ fn who_has_many_has_little_patience() {
     connections.evict(soon(), 1000);
     assert!(places.iter().all(Place::was_evicted));
     assert!(!other.was_evicted());
+}
+
+/// While threads are on their way back, nobody else loses a place for them.
+#[test]
+fn no_more_are_evicted_than_are_to_leave() {
+    let connections = connections(1000);
+    let (stream, _client) = pair();
+    let enter = |_| {
+        connections
+            .enter(&stream, ip("127.0.0.1"), false, false)
+            .unwrap()
+    };
+    let mut places: Vec<_> = (0..100).map(enter).collect();
+    let later = Instant::now() + PATIENCE * 2;
+    let gone = |places: &[Place]| places.iter().filter(|p| p.was_evicted()).count();
+    for _ in 0..5 {
+        connections.evict(later, 20);
+        assert_eq!(gone(&places), 20);
+    }
+    // Half of them come back.
+    let mut left = 0;
+    places.retain(|place| {
+        let is_back = place.was_evicted() && left < 10;
+        left += usize::from(is_back);
+        !is_back
+    });
+    connections.evict(later, 20);
+    assert_eq!((places.len(), gone(&places)), (90, 20));
+    drop(places);
+    assert_eq!(lock(&connections.slots).leaving, 0);
 }
 
 /// By lot: were it the longest waiting first, a crowd that is too large would keep everybody from

@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+/// So many threads are to be free for newcomers, besides those of all connections that there may
+/// be; fewer where there are few threads.
+pub const FREE: usize = 8;
+
 /// The gate's bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Threads, and so connections, in all; as many as are needed are started.
+    /// Threads in all: one for each connection, and some that are free; as many as are needed are
+    /// started.
     pub threads: usize,
     /// Kept connections to tiny_http.
     pub upstreams: usize,
@@ -27,7 +32,8 @@ impl Limits {
         let upstreams = (descriptors / 12).clamp(2, 32);
         // For standard streams, listeners, UDP sockets, the log, a name being resolved.
         let reserve = 3 * upstreams + 24;
-        let threads = descriptors.saturating_sub(reserve).max(4).min(connections);
+        let threads = descriptors.saturating_sub(reserve).max(4);
+        let threads = threads.min(connections + FREE);
         Limits {
             threads,
             upstreams,

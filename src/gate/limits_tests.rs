@@ -11,8 +11,8 @@ fn limits_leave_descriptors_for_everything_else() {
             assert!(limits.threads + 3 * limits.upstreams + 20 <= descriptors);
         }
     }
-    assert_eq!(Limits::for_descriptors(None, 1000).threads, 1000);
-    assert_eq!(Limits::for_descriptors(Some(1024), 8).threads, 8);
+    assert_eq!(Limits::for_descriptors(None, 1000).threads, 1008);
+    assert_eq!(Limits::for_descriptors(Some(1024), 8).threads, 16);
 }
 
 /// As the README and dont_readme.txt have them.

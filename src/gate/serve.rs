@@ -28,9 +28,9 @@ use std::time::{Duration, Instant};
 const STACK: usize = 128 * 1024;
 /// How often the log says that connections were turned away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-/// Pause after an accept that failed, most likely for want of descriptors; it doubles up to the
-/// second figure, since all threads meet the same.
-const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(640));
+/// Pause after an accept that failed, most likely for want of descriptors: short, since it is by
+/// such tries that clients are let in then, and long enough for those that wait to be no burden.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the gate's threads share.
 struct Gate {
@@ -123,13 +123,12 @@ impl Gate {
     /// threads are scarce.
     fn serve(&self, mut index: usize) {
         let mut buffers = Buffers::default();
-        let mut pause = ACCEPT_PAUSE.0;
+        let mut is_told = false;
         loop {
-            let accepted = self.listeners[index].accept();
-            self.connections.thread_is_taken(index);
-            match accepted {
+            match self.listeners[index].accept() {
                 Ok((stream, from)) => {
-                    pause = ACCEPT_PAUSE.0;
+                    self.connections.thread_is_taken(index);
+                    is_told = false;
                     // Its request is most likely a moment behind it: let it come, instead of going
                     // to sleep over the first read.
                     thread::yield_now();
@@ -147,15 +146,22 @@ impl Gate {
                         ErrorKind::ConnectionAborted
                             | ErrorKind::ConnectionReset
                             | ErrorKind::Interrupted
-                    ) => {}
+                    ) =>
+                {
+                    continue;
+                }
                 Err(error) => {
                     // An error stays with the listener for as long as its cause does: make room,
-                    // and do not spin.
-                    let text = format_args!("a client could not be let in: {error}");
-                    self.log.line(About::Trouble, text);
+                    // and do not spin. This thread is still one that waits: were it not, others
+                    // would be started to meet the same.
+                    if !is_told {
+                        let text = format_args!("a client could not be let in: {error}");
+                        self.log.line(About::Trouble, text);
+                        is_told = true;
+                    }
                     self.connections.evict(Instant::now(), 1);
-                    thread::sleep(pause);
-                    pause = ACCEPT_PAUSE.1.min(pause * 2);
+                    thread::sleep(ACCEPT_PAUSE);
+                    continue;
                 }
             }
             match self.connections.thread_is_free(index) {

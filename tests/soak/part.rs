@@ -30,9 +30,20 @@ impl Part {
 
     /// Has it do something, and gives its answer.
     pub fn ask(&self, what: &str) -> String {
+        let number = self.tell(what);
+        self.answer(number, what)
+    }
+
+    /// Has it do something. Returns by what number its answer is known.
+    pub fn tell(&self, what: &str) -> u32 {
         let number = self.asked.get() + 1;
         self.asked.set(number);
         self.process.tell(&format!("{number} {what}"));
+        number
+    }
+
+    /// Waits for the answer of this number.
+    pub fn answer(&self, number: u32, what: &str) -> String {
         let begin = format!("{number}:");
         let answer = self
             .process
