@@ -40,26 +40,44 @@ fn check_ranges(options: &Options) {
 }
 
 fn spelled_out(options: &Options) -> Vec<String> {
-    let minutes = options.interval.as_secs_f64() / 60.0;
+    // Each by name, so that a new one cannot be forgotten.
+    let Options {
+        port,
+        interval,
+        bind,
+        // It does not say how it was written; see above.
+        trust_proxy: _,
+        numwant,
+        max_peers,
+        max_connections,
+        udp,
+        scrape,
+        list,
+        public_page,
+        map_port,
+        decoys,
+        public_address,
+        verbosity,
+    } = options;
+    let minutes = interval.as_secs_f64() / 60.0;
     let mut arguments = vec![
-        format!("--port={}", options.port),
+        format!("--port={port}"),
         format!("--interval={minutes}"),
-        format!("--numwant={}", options.numwant),
-        format!("--max-peers={}", options.max_peers),
+        format!("--numwant={numwant}"),
+        format!("--max-peers={max_peers}"),
+        format!("--max-connections={max_connections}"),
     ];
-    for ip in &options.bind {
-        arguments.extend(["--bind".to_owned(), ip.to_string()]);
-    }
-    for network in &options.decoys {
-        arguments.push(format!("--decoys={network}"));
-    }
+    arguments.extend(bind.iter().map(|ip| format!("--bind={ip}")));
+    arguments.extend(decoys.iter().map(|network| format!("--decoys={network}")));
+    let hosts = public_address.iter();
+    arguments.extend(hosts.map(|host| format!("--public-address={host}")));
     let mut add_if = |is_set: bool, flag: &str| arguments.extend(is_set.then(|| flag.to_owned()));
-    add_if(!options.udp, "--no-udp");
-    add_if(options.scrape, "--scrape");
-    add_if(options.list, "--list");
-    add_if(options.public_page, "--public-page");
-    add_if(options.map_port, "--map-port");
-    add_if(options.verbosity == Verbosity::Verbose, "--verbose");
-    add_if(options.verbosity == Verbosity::Quiet, "--quiet");
+    add_if(!udp, "--no-udp");
+    add_if(*scrape, "--scrape");
+    add_if(*list, "--list");
+    add_if(*public_page, "--public-page");
+    add_if(*map_port, "--map-port");
+    add_if(*verbosity == Verbosity::Verbose, "--verbose");
+    add_if(*verbosity == Verbosity::Quiet, "--quiet");
     arguments
 }
