@@ -86,16 +86,23 @@ fn open_once(bind: &[IpAddr], port: u16, each: Option<Each<'_>>) -> Result<Socke
 }
 
 fn open_udp(of_tcp: &[SocketAddr], each: Option<Vec<SocketAddr>>, port: u16) -> io::Result<Udp> {
-    let Some(each) = each else {
+    let as_tcp = || {
         let sockets: io::Result<_> = of_tcp.iter().map(UdpSocket::bind).collect();
-        return sockets.map(Udp::AsTcp);
+        sockets.map(Udp::AsTcp)
+    };
+    let Some(each) = each else {
+        return as_tcp();
     };
     let mut sockets = Vec::new();
     for mut at in each {
         at.set_port(port);
         match UdpSocket::bind(at) {
             Ok(socket) => sockets.push(socket),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+            // By another program; under wine, by the socket for the address before it.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                drop(sockets);
+                return if cfg!(windows) { as_tcp() } else { Err(error) };
+            }
             // Gone again, or not quite there yet: it will be tried again.
             Err(_) => {}
         }

@@ -7,6 +7,8 @@
 
 /// What each of them has to do.
 mod checks;
+/// What the one of Windows has to find out by itself.
+mod lan;
 /// Which there are, how they are built and run.
 mod platform;
 /// A Windows to run one of them in.

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Connection, TORRENT, decode};
-use crate::support::netns::{Family, Lan, Machine};
+use crate::support::netns::{EtcFile, Family, Lan, Machine};
 use crate::support::tools;
 use crate::support::tracker::Launch;
 use crate::support::udp::Client;
@@ -20,23 +20,9 @@ const HONEST: [u8; 4] = [203, 0, 113, 7];
 /// Less than the system takes for two names that nobody answers for.
 const IN_TIME: Duration = Duration::from_secs(10);
 
-/// What `ip netns exec` puts in the place of /etc/resolv.conf; gone with the test.
-struct ResolvConf(String);
-
-impl ResolvConf {
-    fn of(machine: &Machine) -> ResolvConf {
-        let directory = format!("/etc/netns/{}", machine.prefix()[3]);
-        std::fs::create_dir_all(&directory).expect(&directory);
-        let file = format!("{directory}/resolv.conf");
-        std::fs::write(&file, "nameserver 127.0.0.1\n").expect(&file);
-        ResolvConf(directory)
-    }
-}
-
-impl Drop for ResolvConf {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Has programs on this machine ask its own name server.
+fn resolv_conf(machine: &Machine) -> EtcFile {
+    EtcFile::of(machine, "resolv.conf", "nameserver 127.0.0.1\n")
 }
 
 /// A name server on a machine; dropping it ends it.
@@ -117,7 +103,7 @@ fn names_that_never_resolve_keep_no_honest_one_from_it() {
         machine.add_address(&format!("10.77.0.{n}/24"), "lo");
     }
     machine.add_address("198.51.100.4/24", "lo");
-    let _resolv_conf = ResolvConf::of(&machine);
+    let _resolv_conf = resolv_conf(&machine);
     let _name_server = NameServer::on(&machine, HONEST);
 
     let tracker = Launch::new().prefix(&machine.prefix());
@@ -159,7 +145,7 @@ fn a_public_name_that_leads_elsewhere_is_followed() {
     let (machine, other) = (lan.machine(0), lan.machine(1));
     machine.ip("address add 198.51.100.1/24 dev bridge");
     other.ip("address add 198.51.100.2/24 dev eth0");
-    let _resolv_conf = ResolvConf::of(machine);
+    let _resolv_conf = resolv_conf(machine);
     let name_server = NameServer::on(machine, [203, 0, 113, 7]);
     let tracker = Launch::new()
         .env("LD_PRELOAD", library)

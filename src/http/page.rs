@@ -18,6 +18,9 @@ const PAGE: &str = include_str!("page.html");
 const FOR_PEOPLE: &str = include_str!("for_people.html");
 const STYLE: &str = include_str!("page.css");
 const LIST: &str = include_str!("list.html");
+const BY_OTHERS: &str = "<h2>By other addresses of this machine</h2>\n\
+                         <p class=\"soft\">For who does not reach the first: the one that begins \
+                         like his own address.</p>\n";
 const HERE_ONLY: &str = "<h2>On this machine only</h2>\n";
 const OF_THE_PROXY: &str = "<p>Only the proxy on this machine may use this address. Clients \
                             announce by the proxy\u{2019}s URL, with /announce at its end.</p>\n";
@@ -110,9 +113,9 @@ pub struct Front<'a> {
     /// Whether the visitor looks from the machine of a trusted proxy, by an address that is of use
     /// to that alone.
     pub is_for_proxy: bool,
-    /// Where others reach the tracker, if this visitor does so by an address that is of no use to
-    /// them.
-    pub for_others: Option<IpAddr>,
+    /// Where others reach the tracker, the likeliest first, if this visitor does so by an address
+    /// that is of no use to them.
+    pub for_others: Vec<IpAddr>,
     /// The announce URLs for the internet, if they are known.
     pub for_the_internet: Vec<String>,
 }
@@ -219,14 +222,27 @@ impl Front<'_> {
     fn urls(&self) -> String {
         let mut out = String::new();
         let mut main = " main";
-        if let Some(ip) = self.for_others {
-            let address = SocketAddr::new(ip, self.local.port());
-            out.push_str(&url("http2", main, format_args!("http://{address}")));
-            if self.settings.has_udp {
-                out.push_str(&url("udp2", "", format_args!("udp://{address}")));
+        for (number, ip) in (2..).zip(&self.for_others) {
+            if number == 3 {
+                out.push_str(BY_OTHERS);
             }
-            out.push_str(HERE_ONLY);
+            let address = SocketAddr::new(*ip, self.local.port());
+            out.push_str(&url(
+                &format!("http{number}"),
+                main,
+                format_args!("http://{address}"),
+            ));
+            if self.settings.has_udp {
+                out.push_str(&url(
+                    &format!("udp{number}"),
+                    "",
+                    format_args!("udp://{address}"),
+                ));
+            }
             main = "";
+        }
+        if main.is_empty() {
+            out.push_str(HERE_ONLY);
         }
         let authority = authority(self.host, self.local);
         if self.is_for_proxy {

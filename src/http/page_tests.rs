@@ -41,7 +41,7 @@ impl Given {
             host: self.host,
             local: local(),
             is_for_proxy: false,
-            for_others: None,
+            for_others: Vec::new(),
             for_the_internet: Vec::new(),
         }
     }
@@ -208,13 +208,31 @@ fn urls_as_the_visitor_reaches_the_tracker() {
 fn urls_for_others_where_this_one_is_of_no_use_to_them() {
     let given = Given::new();
     let front = Front {
-        for_others: Some("fd00::5".parse().unwrap()),
+        for_others: vec!["fd00::5".parse().unwrap()],
         ..given.front()
     };
     let page = front.page();
     let url = |scheme| Some(format!("{scheme}://[fd00::5]:9000/announce"));
     assert_eq!(shown(&page, "http2"), url("http"));
     assert_eq!(shown(&page, "udp2"), url("udp"));
+    assert_eq!(
+        (shown(&page, "http3"), page.contains("By other addresses")),
+        (None, false)
+    );
+    let front = Front {
+        for_others: vec!["192.168.1.5".parse().unwrap(), "fd00::5".parse().unwrap()],
+        ..given.front()
+    };
+    let page = front.page();
+    let (likeliest, rest) = page.split_once("By other addresses").expect("two");
+    assert_eq!(
+        shown(likeliest, "http2").as_deref(),
+        Some("http://192.168.1.5:9000/announce")
+    );
+    assert_eq!(shown(rest, "http3"), url("http"));
+    assert_eq!(shown(rest, "udp3"), url("udp"));
+    let main = page.matches("class=\"url main\"").count();
+    assert_eq!((main, page.contains("On this machine only")), (1, true));
     let page = given.front().page();
     assert_eq!((shown(&page, "http2"), shown(&page, "udp2")), (None, None));
 }

@@ -255,13 +255,14 @@ impl Server {
 
     /// For who looks from the tracker's own machine, by a URL that works there only: where others
     /// reach it.
-    fn for_others(&self, visitor: &Visitor) -> Option<IpAddr> {
+    fn for_others(&self, visitor: &Visitor) -> Vec<IpAddr> {
         let is_here = visitor.source.is_loopback() && visitor.local.ip().is_loopback();
         if !is_here || !is_known(visitor) {
-            return None;
+            return Vec::new();
         }
-        let addresses = self.own_addresses.reached_by(&self.page.bind);
-        addresses.into_iter().find(|ip| !ip.is_loopback())
+        let mut addresses = self.own_addresses.reached_by(&self.page.bind);
+        addresses.retain(|ip| !ip.is_loopback());
+        addresses
     }
 
     /// The list of the torrents, or that now is not the time to ask for it.

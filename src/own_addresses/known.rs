@@ -62,6 +62,8 @@ struct Found {
     listed: Option<Vec<OwnAddress>>,
     /// Those by which this machine would speak to the destinations, in their order.
     preferred: Vec<IpAddr>,
+    /// That of them by which it would speak to the internet over IPv4.
+    way_out: Option<IpAddr>,
     /// The gateways out of its networks.
     gateways: Vec<IpAddr>,
 }
@@ -76,8 +78,8 @@ impl OwnAddresses {
     pub fn of(listed: Vec<OwnAddress>, gateways: Vec<IpAddr>) -> OwnAddresses {
         OwnAddresses(RwLock::new(Found {
             listed: Some(listed),
-            preferred: Vec::new(),
             gateways,
+            ..Found::default()
         }))
     }
 
@@ -184,11 +186,12 @@ fn is_wanted(bind: &[IpAddr], ip: IpAddr) -> bool {
 
 impl Found {
     fn now() -> Found {
-        let preferred = DESTINATIONS.into_iter().filter_map(towards).collect();
+        let ways = DESTINATIONS.map(towards);
         let route = proc_net_text("route").unwrap_or_default();
         Found {
             listed: listed(&route),
-            preferred,
+            way_out: ways[0],
+            preferred: ways.into_iter().flatten().collect(),
             gateways: proc_net::gateways(&route),
         }
     }
@@ -216,8 +219,9 @@ impl Found {
         all.sort_by_key(|ip| {
             (
                 ip.is_ipv6(),
+                // Where there is no router, a virtual network may be the way to everywhere else.
+                is_first_of_net(*ip) && self.way_out != Some(*ip),
                 rank(ip).unwrap_or(usize::MAX),
-                is_first_of_net(*ip),
             )
         });
         all
@@ -225,7 +229,7 @@ impl Found {
 }
 
 /// Whether this is an address x.x.x.1, such as routers have, and this machine's side of a virtual
-/// network: where nothing else is known, a less likely one.
+/// network: a less likely one, if it does not lead to the internet.
 fn is_first_of_net(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[3] == 1)
 }

@@ -32,6 +32,7 @@ fn machine(listed: &str, preferred: &str) -> OwnAddresses {
     OwnAddresses(RwLock::new(Found {
         listed: Some(own(listed)),
         preferred: ips(preferred),
+        way_out: None,
         gateways: ips("192.168.1.1"),
     }))
 }
@@ -100,12 +101,30 @@ fn the_likeliest_is_the_one_that_leads_to_the_internet() {
 }
 
 #[test]
-fn where_nothing_else_is_known_a_networks_first_address_comes_last() {
-    let windows = machine("192.168.56.1/32 172.28.0.1/32 192.168.0.7/32", "");
-    assert_eq!(
-        windows.reached_by(&[]),
-        ips("192.168.0.7 192.168.56.1 172.28.0.1")
-    );
+fn a_networks_first_address_comes_last_unless_it_leads_to_the_internet() {
+    let listed = "192.168.56.1/32 172.28.0.1/32 192.168.0.7/32";
+    for (preferred, way_out, expected) in [
+        ("", "", "192.168.0.7 192.168.56.1 172.28.0.1"),
+        // The best network there is of a machine without a router.
+        ("172.28.0.1", "", "192.168.0.7 172.28.0.1 192.168.56.1"),
+        (
+            "172.28.0.1",
+            "172.28.0.1",
+            "172.28.0.1 192.168.0.7 192.168.56.1",
+        ),
+    ] {
+        let windows = OwnAddresses(RwLock::new(Found {
+            listed: Some(own(listed)),
+            preferred: ips(preferred),
+            way_out: way_out.parse().ok(),
+            gateways: vec![],
+        }));
+        assert_eq!(
+            windows.reached_by(&[]),
+            ips(expected),
+            "{preferred} {way_out}"
+        );
+    }
 }
 
 #[test]
@@ -118,6 +137,7 @@ fn passing_addresses_are_better_than_none() {
 fn without_a_list_the_preferred_ones_are_known() {
     let unlisted = OwnAddresses(RwLock::new(Found {
         preferred: ips("10.0.0.1 192.168.1.5 10.0.0.1 127.0.0.1"),
+        way_out: Some(ip("10.0.0.1")),
         ..Found::default()
     }));
     assert_eq!(unlisted.reached_by(&[]), ips("10.0.0.1 192.168.1.5"));

@@ -139,7 +139,15 @@ impl Executable {
     /// The same on a machine of a network.
     pub fn launch_on(&self, machine: &Machine) -> Launch {
         let launch = Launch::new().prefix(&machine.prefix());
-        self.ready(launch, wine::another)
+        self.ready(launch, || wine::another(Path::new("/")))
+    }
+
+    /// Likewise; of this machine's files it sees the directory that it is in. Wine shows programs
+    /// the /proc of Linux otherwise, and no Windows has that.
+    pub fn launch_without_proc_on(&self, machine: &Machine) -> Launch {
+        let directory = self.file.parent().expect("it is in the workshop");
+        let launch = Launch::new().prefix(&machine.prefix());
+        self.ready(launch, || wine::another(directory))
     }
 
     fn ready(&self, launch: Launch, windows: impl FnOnce() -> PathBuf) -> Launch {

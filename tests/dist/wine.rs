@@ -37,13 +37,14 @@ pub fn shared() -> &'static Path {
 
 /// Another installation, with a server of its own. It is the server that opens the sockets, so a
 /// program that is to live in a network namespace needs one that was started there, and one server
-/// is all that an installation has. The files of Windows itself are those of the shared one.
-pub fn another() -> PathBuf {
+/// is all that an installation has. The files of Windows itself are those of the shared one. `z` is
+/// what it sees of the other files, as its drive Z: all, or a directory with what is to be run.
+pub fn another(z: &Path) -> PathBuf {
     let prefix = workshop().join(format!("{PREFIX}{}", unique()));
     let drives = prefix.join("dosdevices");
     std::fs::create_dir_all(&drives).expect("a new directory");
     symlink(shared().join("drive_c"), drives.join("c:")).expect("a new link");
-    symlink("/", drives.join("z:")).expect("a new link");
+    symlink(z, drives.join("z:")).expect("a new link");
     // Without the last one it would set itself up again.
     for file in ["system.reg", "user.reg", "userdef.reg", ".update-timestamp"] {
         std::fs::copy(shared().join(file), prefix.join(file)).expect("a registry");

@@ -207,6 +207,30 @@ impl Drop for Machine {
     }
 }
 
+/// What programs that are started on a machine find in the place of a file in /etc; gone when it is
+/// dropped.
+pub struct EtcFile(String);
+
+impl EtcFile {
+    /// `ip netns exec` puts it there.
+    pub fn of(machine: &Machine, name: &str, text: &str) -> EtcFile {
+        let directory = format!("/etc/netns/{}", machine.namespace);
+        std::fs::create_dir_all(&directory).expect(&directory);
+        let file = format!("{directory}/{name}");
+        std::fs::write(&file, text).expect(&file);
+        EtcFile(file)
+    }
+}
+
+impl Drop for EtcFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+        // If it was the last.
+        let directory = std::path::Path::new(&self.0).parent().expect("/etc/netns");
+        let _ = std::fs::remove_dir(directory);
+    }
+}
+
 /// Whether the caller, the test of this name in this module, runs on a machine of its own that has
 /// these addresses besides those of [`Machine`]. If not, this makes such a machine and runs the
 /// test there, so that both the tracker and the asker are inside.
