@@ -44,6 +44,7 @@ pub fn start(options: &Options) -> Result<(), String> {
     let opened = open(options, &own_addresses, most_udp, descriptors);
     let (sockets, limits, plan) =
         opened.or_else(|_| open(options, &own_addresses, 0, descriptors))?;
+    tell_of_few_connections(limits.connections(), options, &log);
     let place = Arc::new(Place {
         bind: sockets.bind,
         port: sockets.port,
@@ -200,6 +201,21 @@ fn most_connections(options: &Options) -> usize {
     match ulimits::room_for_peers() {
         Some(_) => options.max_connections.min(128),
         None => options.max_connections,
+    }
+}
+
+/// A line where there is room for far fewer connections than the operator chose. The usual limit of
+/// 1024 descriptors has room for nearly as many as there may be by default.
+fn tell_of_few_connections(connections: usize, options: &Options, log: &Log) {
+    let most = options.max_connections;
+    if connections < most * 4 / 5 {
+        log.line(
+            About::Always,
+            format_args!(
+                "the system bounds this program (ulimit -n, ulimit -v): \
+                 {connections} HTTP connections at most instead of {most}"
+            ),
+        );
     }
 }
 

@@ -8,7 +8,7 @@
 //! answer. Nothing here reads or writes a connection.
 
 use super::acceptors::{Acceptors, MOST_WAITING};
-use super::limits::FREE;
+use super::limits::free_of;
 use crate::lock::{lock, wait};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -108,11 +108,6 @@ impl Bounds {
             per_64: (connections / 4).max(2),
         }
     }
-}
-
-/// How many of so many threads are to be free.
-fn free_of(all: usize) -> usize {
-    FREE.min(all / 16 + 1)
 }
 
 impl Block {

@@ -4,8 +4,13 @@
 use std::time::Duration;
 
 /// So many threads are to be free for newcomers, besides those of all connections that there may
-/// be; fewer where there are few threads.
-pub const FREE: usize = 8;
+/// be.
+const FREE: usize = 8;
+
+/// How many of so many threads are to be free: fewer where there are few.
+pub fn free_of(threads: usize) -> usize {
+    FREE.min(threads / 16 + 1)
+}
 
 /// The gate's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +29,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Connections at a time.
+    pub fn connections(&self) -> usize {
+        self.threads - free_of(self.threads)
+    }
+
     /// What suits the number of descriptors that the process may have (`None` where that is not
     /// known, or not bounded), and at most so many connections.
     pub fn for_descriptors(descriptors: Option<usize>, connections: usize) -> Limits {

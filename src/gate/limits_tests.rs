@@ -13,6 +13,8 @@ fn limits_leave_descriptors_for_everything_else() {
     }
     assert_eq!(Limits::for_descriptors(None, 1000).threads, 1008);
     assert_eq!(Limits::for_descriptors(Some(1024), 8).threads, 16);
+    assert_eq!(Limits::for_descriptors(None, 1000).connections(), 1000);
+    assert_eq!(Limits::for_descriptors(Some(1024), 1000).connections(), 896);
 }
 
 /// As the README and dont_readme.txt have them.

@@ -84,8 +84,11 @@ fn few_descriptors() {
     if !cfg!(unix) {
         return;
     }
-    let limited = ["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"];
-    let victim = Victim::launch(Launch::new().prefix(&limited));
+    let limited = |most: &str| {
+        let limited = format!("ulimit -n {most} && exec \"$@\"");
+        Victim::launch(Launch::new().prefix(&["sh", "-c", &limited, "sh"]))
+    };
+    let victim = limited("64");
     let held = hold(&victim, 200);
     for _ in 0..3 {
         victim.assert_answers();
@@ -96,6 +99,11 @@ fn few_descriptors() {
     // Elsewhere than on Linux it does not know, and copes.
     if cfg!(target_os = "linux") {
         assert!(!lines.contains("could not be let in"), "{lines}");
+        let says_so = "(ulimit -n, ulimit -v): 23 HTTP connections at most instead of 1000";
+        assert!(lines.contains(says_so), "{lines}");
+        // Hardly fewer than by default, which is not worth a line.
+        let usual = limited("1024").tracker.lines().concat();
+        assert!(!usual.contains("connections at most"), "{usual}");
     }
 }
 

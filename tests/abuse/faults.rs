@@ -237,6 +237,8 @@ fn memory_is_limited() {
     let tracker = launch.start(&["-q", "-p", "0"]);
     let says_so = |line: &str| line.contains("10240 peers at most instead of 1000000");
     assert!(tracker.wait_for_line(says_so, PATIENCE).is_some());
+    let says_so = |line: &str| line.contains("128 HTTP connections at most instead of 1000");
+    assert!(tracker.wait_for_line(says_so, PATIENCE).is_some());
     let before = Vitals::of(tracker.id());
     let victim = Victim { tracker, before };
     introduce(victim.address());
