@@ -500,6 +500,7 @@ fn who_asks_from_an_address_of_this_machine_is_on_it() {
         ("2001:db8::1", "2001:db8::1", true),
         ("192.168.1.2", "192.168.1.1", false),
         ("2001:db8::2", "2001:db8::1", false),
+        ("2001:db8:9::2", "2001:db8::1", false),
     ] {
         let mut asking = from(source, local, 99);
         let seen = shown(&ask(&tracker, &asking));
@@ -507,7 +508,8 @@ fn who_asks_from_an_address_of_this_machine_is_on_it() {
         let as_machine = SocketAddr::new(ip(local), 1).to_string();
         assert!(sees(&as_machine), "{source}: {seen:?}");
         assert_eq!(sees("172.17.0.2:2"), is_on_it, "{source}: {seen:?}");
-        let is_near = is_on_it || source.starts_with("192");
+        // In a network that this machine is in, too.
+        let is_near = is_on_it || ["192.168.1.2", "2001:db8::2"].contains(&source);
         assert_eq!(sees("192.168.1.7:3"), is_near, "{source}: {seen:?}");
         assert!(
             sees("203.0.113.7:4") && sees("[2001:db8:1::7]:5"),

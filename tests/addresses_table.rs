@@ -26,27 +26,27 @@ use crate::support::udp::Client;
 /// Columns, and the rows' first words: who, as in `machine_of` and `ask_at`. `public` is
 /// `internet4` where the tracker was told `--public-address`.
 const TABLE: &str = "
-client      beside own own6 container lan ula link second internet4 internet6 public  claims
-beside      4      4   6    4         4   6   -    4      -         6         4       -
-beside      46     46  6    4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
-own         4      4   4    4         4   4   4    4      -         -         4       -
-container   4      4   4    4         4   6   -    4      -         6         4       -
-container   46     46  46   4         46  6   -    46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::2
-unpublished 4      4   4    4         ?   ?   ?    ?      ?         ?         ?       -
-lan         4      4   4    4         4   4   4    4      -         -         4       -
-lan         46     46  46   4         46  46  46   46     4         6         4       ip=203.0.114.1&ipv6=2a0f:77:0:1::3
-lan         46     46  46   4         46  46  46   46     -         6         4       ipv6=2a0f:77:0:1::3
-lan         4      4   4    4         4   4   4    4      -         -         4       ip=10.9.9.9
-ula         6      6   6    -         6   6   6    6      -         -         -       -
-ula         6      6   6    -         6   6   6    6      -         6         -       ipv6=2a0f:77:0:1::3
-link        -      -   -    -         -   -   -    -      -         -         -       -
-link        4      4   4    4         4   4   4    4      -         -         4       ip=192.168.77.3
-second      4      4   4    4         4   4   4    4      -         -         4       -
-second      4      4   4    4         4   4   4    4      4         -         4       ip=203.0.114.1
-internet4   4      4   4    4         4   4   4    4      4         -         4       -
-internet4   4      4   4    4         4   4   4    4      4         -         4       ip=203.0.114.77
-internet6   6      6   6    -         6   6   6    6      -         6         -       -
-internet6   6      6   6    -         6   6   6    6      -         6         -       ipv6=2a0f:99::77
+client      beside own own6 container lan ula lan6 link second internet4 internet6 public claims
+beside      4      4   6    4         4   6   6    -    4      -         6         4      -
+beside      46     46  6    4         46  6   6    -    46     4         6         4      ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+own         4      4   4    4         4   4   4    4    4      -         -         4      -
+container   4      4   4    4         4   6   6    -    4      -         6         4      -
+container   46     46  46   4         46  6   6    -    46     4         6         4      ip=203.0.114.1&ipv6=2a0f:77:0:1::2
+unpublished 4      4   4    4         ?   ?   ?    ?    ?      ?         ?         ?      -
+lan         4      4   4    4         4   4   4    4    4      -         -         4      -
+lan         46     46  46   4         46  46  46   46   46     4         6         4      ip=203.0.114.1&ipv6=2a0f:77:0:1::3
+lan         46     46  46   4         46  46  46   46   46     -         6         4      ipv6=2a0f:77:0:1::3
+lan         4      4   4    4         4   4   4    4    4      -         -         4      ip=10.9.9.9
+ula         6      6   6    -         6   6   6    6    6      -         -         -      -
+ula         6      6   6    -         6   6   6    6    6      -         6         -      ipv6=2a0f:77:0:1::3
+link        -      -   -    -         -   -   -    -    -      -         -         -      -
+link        4      4   4    4         4   4   4    4    4      -         -         4      ip=192.168.77.3
+second      4      4   4    4         4   4   4    4    4      -         -         4      -
+second      4      4   4    4         4   4   4    4    4      4         -         4      ip=203.0.114.1
+internet4   4      4   4    4         4   4   4    4    4      4         -         4      -
+internet4   4      4   4    4         4   4   4    4    4      4         -         4      ip=203.0.114.77
+internet6   6      6   6    -         6   6   6    6    6      -         6         -      -
+internet6   6      6   6    -         6   6   6    6    6      -         6         -      ipv6=2a0f:99::77
 ";
 
 /// Peers' ports, by the machine that they are on.
@@ -63,15 +63,15 @@ const PORTS: [(&str, u16); 7] = [
 /// The port that an asker announces: another, or its own machine's peer would be itself.
 const ASKER: u16 = 6000;
 
-/// `ula` and `link` are the host of `lan`, which speaks to the tracker by its unique local or its
-/// link-local IPv6 address, and `own` and `own6` are `beside` where that uses addresses that its
-/// machine has on the LAN.
+/// `lan6`, `ula` and `link` are the host of `lan`, which speaks to the tracker by its global, its
+/// unique local or its link-local IPv6 address, and `own` and `own6` are `beside` where that uses
+/// addresses that its machine has on the LAN.
 fn machine_of<'a>(net: &'a Internet, who: &str) -> (&'a Machine, &'static str, u16) {
     let (machine, name) = match who {
         "beside" | "own" | "own6" => (&net.home, "beside"),
         "container" => (&net.container, "container"),
         "unpublished" => (&net.container, "unpublished"),
-        "lan" | "ula" | "link" => (&net.lan, "lan"),
+        "lan" | "lan6" | "ula" | "link" => (&net.lan, "lan"),
         "second" => (&net.second, "second"),
         "internet4" | "public" => (&net.internet4, "internet4"),
         "internet6" => (&net.internet6, "internet6"),
@@ -89,7 +89,7 @@ fn ask_at(net: &Internet, who: &str, port: u16) -> SocketAddr {
         "ula" => "fd77::2",
         "second" => "192.168.78.2",
         "internet4" | "public" => "203.0.114.1",
-        "own6" | "internet6" => "2a0f:77:0:1::2",
+        "own6" | "lan6" | "internet6" => "2a0f:77:0:1::2",
         "link" => {
             let (ip, _) = net.home.link_local("eth0");
             let (_, interface) = net.lan.link_local("eth0");

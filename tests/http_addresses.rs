@@ -290,13 +290,15 @@ mod from_elsewhere {
             let lan = Lan::new(2, &[Family::V4]);
             for (machine, interface) in [(HERE, "bridge"), (THERE, "eth0")] {
                 let n = machine + 1;
+                let machine = lan.machine(machine);
+                // Without its network: who is in one of IPv6 is on the LAN.
                 for address in [
                     format!("{INTERNET}{n}/24"),
-                    format!("{INTERNET6}{n}/64 nodad"),
+                    format!("{INTERNET6}{n}/128 nodad"),
                 ] {
-                    let machine = lan.machine(machine);
                     machine.ip(&format!("address add {address} dev {interface}"));
                 }
+                machine.ip(&format!("-6 route add {INTERNET6}/64 dev {interface}"));
             }
             let prefix = lan.machine(HERE).prefix();
             let tracker = Launch::new().prefix(&prefix).start(&["-p", "0"]);

@@ -152,6 +152,14 @@ impl OwnAddresses {
         self.read().listed.iter().flatten().any(|own| own.ip == ip)
     }
 
+    /// Whether somebody with this canonical IPv6 address is on the same link as this machine, by
+    /// the networks of 64 bits that links have; one of fewer bits may be a tunnel's to strangers.
+    pub fn shares_link_with(&self, ip: Ipv6Addr) -> bool {
+        let found = self.read();
+        let mut own = found.listed.iter().flatten();
+        own.any(|own| !own.is_virtual && own.bits >= 64 && own.shares_network_with(ip.into()))
+    }
+
     /// Where somebody is who asks from the canonical address `ip`.
     pub fn whereabouts(&self, ip: IpAddr) -> Whereabouts {
         let found = self.read();

@@ -233,6 +233,27 @@ fn only_what_is_listed_is_this_machines() {
 }
 
 #[test]
+fn who_is_on_the_same_link() {
+    let host = machine(
+        "2001:db8::5/64 2001:db8:1::5/128 *2001:db8:2::1/64 2001:0::1/32",
+        "",
+    );
+    for (asker, expected) in [
+        ("2001:db8::6", true),
+        ("2001:db8:0:1::6", false),
+        ("2001:db8:1::6", false),
+        ("2001:db8:2::6", false),
+        ("2001::6", false),
+    ] {
+        assert_eq!(
+            host.shares_link_with(asker.parse().unwrap()),
+            expected,
+            "{asker}"
+        );
+    }
+}
+
+#[test]
 fn networks_of_any_size() {
     for (network, other, expected) in [
         ("10.0.0.1/0", "203.0.113.1", true),

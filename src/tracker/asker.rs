@@ -147,12 +147,13 @@ fn claimed(endpoint: Endpoint, by: Place, surroundings: &Surroundings) -> Option
 
 /// What an asker at a place can reach, and how.
 fn view(announce: &Announce, place: Place, surroundings: &Surroundings) -> View {
-    // Whoever asks from an address of this machine reaches what its containers do: them, whether
-    // their ports are published or not, and its network.
-    let from = match place {
-        Place::Lan | Place::Internet if surroundings.own_addresses.has(announce.source) => {
-            Place::Container
-        }
+    let own = &surroundings.own_addresses;
+    let from = match (place, announce.source) {
+        // Whoever asks from an address of this machine reaches what its containers do: them,
+        // whether their ports are published or not, and its network.
+        (Place::Lan | Place::Internet, ip) if own.has(ip) => Place::Container,
+        // One on the LAN need not ask by a private address.
+        (Place::Internet, IpAddr::V6(ip)) if own.shares_link_with(ip) => Place::Lan,
         _ => place,
     };
     let local = announce.local;
