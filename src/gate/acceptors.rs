@@ -22,6 +22,8 @@ const REST: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub struct Acceptors {
     waiting: AtomicUsize,
+    /// Those of them that pause, since their accept has failed.
+    pausing: AtomicUsize,
     /// Changed under the lock only; read without it, to spare a system call for each newcomer.
     resting: AtomicUsize,
     resting_lock: Mutex<()>,
@@ -32,7 +34,10 @@ impl Acceptors {
     /// A thread is about to wait for a newcomer. It rests here first if enough others wait.
     /// Returns whether it is still needed.
     pub fn thread_is_free(&self) -> bool {
-        if self.waiting.load(SeqCst) >= MOST_WAITING {
+        // One that comes from a client has just freed a descriptor, where those are short: it tries
+        // at once, whoever pauses.
+        let waiting = self.waiting.load(SeqCst);
+        if waiting.saturating_sub(self.pausing.load(SeqCst)) >= MOST_WAITING {
             let end = Instant::now() + REST;
             let mut resting_lock = lock(&self.resting_lock);
             self.resting.fetch_add(1, SeqCst);
@@ -61,6 +66,14 @@ impl Acceptors {
     /// It could not be started.
     pub fn thread_is_not_coming(&self) {
         self.waiting.fetch_sub(1, SeqCst);
+    }
+
+    /// A thread that waits does something else for a moment, since its accept has failed. It counts
+    /// as one that waits: were it not, others would be started, or get up, to meet the same.
+    pub fn pause(&self, pause: impl FnOnce()) {
+        self.pausing.fetch_add(1, SeqCst);
+        pause();
+        self.pausing.fetch_sub(1, SeqCst);
     }
 
     /// A thread has got a newcomer. Returns how many others are left for the next.

@@ -25,6 +25,20 @@ fn few_wait_and_the_others_get_up_when_those_are_taken() {
     assert_eq!(acceptors.free(), 0);
 }
 
+/// Where descriptors are short: it has just freed one, and those that wait do not look.
+#[test]
+fn who_comes_from_a_client_does_not_rest_while_the_others_pause() {
+    let acceptors = Acceptors::default();
+    (0..MOST_WAITING).for_each(|_| assert!(acceptors.thread_is_free()));
+    acceptors.pause(|| {
+        let begin = Instant::now();
+        assert!(acceptors.thread_is_free());
+        assert!(begin.elapsed() < REST, "it has rested");
+        assert_eq!(acceptors.free(), MOST_WAITING + 1, "all of them wait");
+    });
+    assert_eq!(acceptors.pausing.load(SeqCst), 0);
+}
+
 #[test]
 fn no_more_than_so_many_wait_and_who_rests_in_vain_ends() {
     let acceptors = Arc::new(Acceptors::default());

@@ -17,6 +17,7 @@ use std::io;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// However crowded it is, a connection may wait for its client so long: what is on its way
@@ -187,6 +188,13 @@ impl Connections {
         if self.acceptors[listener].thread_is_taken() < self.least_free() {
             self.want_room();
         }
+    }
+
+    /// A thread of `listener` could not let anybody in, most likely for want of descriptors: makes
+    /// room for a few, and pauses.
+    pub fn thread_has_failed(&self, listener: usize, pause: Duration) {
+        self.evict(Instant::now(), self.least_free());
+        self.acceptors[listener].pause(|| thread::sleep(pause));
     }
 
     /// Whether newcomers of `listener` may find no thread, and there can be no more.

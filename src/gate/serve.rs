@@ -30,7 +30,7 @@ const STACK: usize = 128 * 1024;
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Pause after an accept that failed, most likely for want of descriptors: short, since it is by
 /// such tries that clients are let in then, and long enough for those that wait to be no burden.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What the gate's threads share.
 struct Gate {
@@ -152,15 +152,13 @@ impl Gate {
                 }
                 Err(error) => {
                     // An error stays with the listener for as long as its cause does: make room,
-                    // and do not spin. This thread is still one that waits: were it not, others
-                    // would be started to meet the same.
+                    // and do not spin.
                     if !is_told {
                         let text = format_args!("a client could not be let in: {error}");
                         self.log.line(About::Trouble, text);
                         is_told = true;
                     }
-                    self.connections.evict(Instant::now(), 1);
-                    thread::sleep(ACCEPT_PAUSE);
+                    self.connections.thread_has_failed(index, ACCEPT_PAUSE);
                     continue;
                 }
             }
