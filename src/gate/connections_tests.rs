@@ -48,6 +48,9 @@ fn address_blocks_are_bounded() {
     };
     assert!(exempt(true, false), "this machine's own address");
     assert!(exempt(false, true), "a trusted proxy");
+    let own = connections.enter(&stream, ip("192.0.2.1"), true, false);
+    assert!(enter("192.0.2.1").is_none(), "more than there may be");
+    drop(own);
     let local: Vec<_> = (5..9).map(|_| enter("127.0.0.1")).collect();
     assert!(local.iter().all(Option::is_some), "not bounded");
     drop(places);
@@ -173,6 +176,27 @@ fn no_more_are_evicted_than_are_to_leave() {
     assert_eq!(lock(&connections.slots).leaving, 0);
 }
 
+/// Since when a connection waits.
+fn since(connections: &Connections, place: &Place) -> Instant {
+    let slots = lock(&connections.slots);
+    slots.held[place.slot].as_ref().unwrap().waits.unwrap().1
+}
+
+#[test]
+fn what_is_on_its_way_has_some_milliseconds_and_not_seconds() {
+    let connections = connections(1000);
+    let (stream, _client) = pair();
+    let enter = |address| connections.enter(&stream, ip(address), false, false);
+    let one = enter("192.0.2.1").unwrap();
+    let few: Vec<_> = (0..5).map(|_| enter("192.0.2.2").unwrap()).collect();
+    for place in few.iter().chain([&one]) {
+        connections.evict(since(&connections, place) + Duration::from_millis(20), 1000);
+        assert!(!place.was_evicted());
+    }
+    connections.evict(since(&connections, &one) + Duration::from_secs(1), 1000);
+    assert!(one.was_evicted());
+}
+
 /// By lot: were it the longest waiting first, a crowd that is too large would keep everybody from
 /// ever sending.
 #[test]
@@ -211,10 +235,43 @@ fn room_is_made_by_threads_and_then_by_eviction() {
     // Waits until the evictor has shut it down.
     assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
     assert!(connections.is_out_of_threads(0));
+    // The next one soon, as long as that is of no use. Of some tries, since a machine may be busy.
+    let is_soon = || {
+        let (stream, mut client) = pair();
+        let _place = connections.enter(&stream, ip("::1"), false, false).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
+        client.read(&mut [0; 9]).is_ok()
+    };
+    assert!((0..3).any(|_| is_soon()));
     assert!(is_started.try_recv().is_err(), "one too many");
     // So that the evictor comes to rest.
     assert_eq!(connections.thread_is_free(0), Some(0));
     assert!(!connections.is_out_of_threads(0));
+}
+
+#[test]
+fn a_system_that_refuses_a_thread_is_asked_again_after_a_while() {
+    let connections = connections(4);
+    connections.start_thread(0, &|_| Ok(())).unwrap();
+    let (asked, is_asked) = mpsc::channel();
+    let keeper = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        keeper.keep_threads_free(&|_| {
+            let _ = asked.send(Instant::now());
+            Err(io::ErrorKind::WouldBlock.into())
+        })
+    });
+    connections.thread_is_taken(0);
+    let next = || is_asked.recv_timeout(TIME).expect("it is asked");
+    let (first, _, third) = (next(), next(), next());
+    assert!(
+        third - first >= Duration::from_millis(500),
+        "it does nothing else"
+    );
+    // So that the evictor comes to rest.
+    assert_eq!(connections.thread_is_free(0), Some(0));
 }
 
 #[test]
@@ -235,4 +292,7 @@ fn what_a_listener_begins_with_is_enough_however_many_listeners_there_are() {
         let (least, begins_with) = (connections.least_free(), connections.threads_at_start());
         assert!((1..=begins_with).contains(&least), "{all} for {listeners}");
     }
+    // Several come at the same moment.
+    let least = Connections::new(Bounds::of(1000), 1).least_free();
+    assert!((4..=16).contains(&least), "{least}");
 }

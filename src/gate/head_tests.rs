@@ -338,6 +338,13 @@ fn the_beginning_tells_early() {
     assert_eq!(with_line_end(LONGEST), Err(HttpRefusal::TargetTooLong));
 }
 
+/// A name has 253 characters at most, a port 5.
+#[test]
+fn a_host_has_the_length_of_a_name() {
+    assert!(is_host("a".repeat(260).as_bytes()));
+    assert!(!is_host("a".repeat(261).as_bytes()));
+}
+
 #[test]
 fn a_target_of_any_bytes_becomes_printable_and_decodes_to_the_same() {
     let all: Vec<u8> = (0..=255).filter(|&byte| byte != b'%').collect();

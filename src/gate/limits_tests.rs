@@ -6,11 +6,13 @@ use super::*;
 fn limits_leave_descriptors_for_everything_else() {
     for descriptors in [20, 64, 256, 1024, 1 << 20] {
         let limits = Limits::for_descriptors(Some(descriptors), 1000);
-        assert!(limits.threads >= 4 && limits.upstreams >= 2);
+        assert!(limits.threads >= 4 && (2..=64).contains(&limits.upstreams));
         if descriptors >= 64 {
             assert!(limits.threads + 3 * limits.upstreams + 20 <= descriptors);
         }
     }
+    let usual = Limits::for_descriptors(Some(1024), 1000);
+    assert!(usual.threads >= 800 && usual.upstreams >= 16, "{usual:?}");
     assert_eq!(Limits::for_descriptors(None, 1000).threads, 1008);
     assert_eq!(Limits::for_descriptors(Some(1024), 8).threads, 16);
     assert_eq!(Limits::for_descriptors(None, 1000).connections(), 1000);

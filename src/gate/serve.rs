@@ -55,6 +55,19 @@ struct TurnedAway {
     told: Option<Instant>,
 }
 
+impl TurnedAway {
+    /// One more. Returns how many since the log was last told, if it is to be told now.
+    fn add(&mut self, now: Instant) -> Option<u64> {
+        self.count += 1;
+        let since = |at| now.saturating_duration_since(at);
+        if self.told.is_some_and(|at| since(at) < TELL_EVERY) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
 /// Opens the gate: from now on `handler` answers what arrives at `listeners`. Returns when the
 /// threads run.
 pub fn open(
@@ -261,22 +274,15 @@ impl Gate {
 
     /// A line at most every so often: who opens too many connections opens very many.
     fn tell_of_turned_away(&self, source: IpAddr) {
-        let mut turned_away = lock(&self.turned_away);
-        turned_away.count += 1;
-        let is_time = turned_away.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
-        if is_time {
+        let count = lock(&self.turned_away).add(Instant::now());
+        if let Some(count) = count {
             self.log.line(
                 About::Trouble,
                 format_args!(
                     "turned away {source}, whose network has as many connections as it may have \
-                     ({} turned away since the last such line)",
-                    turned_away.count
+                     ({count} turned away since the last such line)"
                 ),
             );
-            *turned_away = TurnedAway {
-                count: 0,
-                told: Some(Instant::now()),
-            };
         }
     }
 }

@@ -154,6 +154,17 @@ fn who_does_not_take_an_answer_is_disconnected_in_time() {
     drop(stream);
 }
 
+#[test]
+fn those_turned_away_are_a_line_every_ten_seconds() {
+    let begin = Instant::now();
+    let mut turned_away = TurnedAway::default();
+    let mut told = |second| turned_away.add(begin + Duration::from_secs(second));
+    assert_eq!(told(100), Some(1));
+    assert_eq!([100, 101, 109].map(&mut told), [None; 3]);
+    assert_eq!(told(110), Some(4));
+    assert_eq!([119, 120].map(told), [None, Some(2)]);
+}
+
 /// Clients travel between threads of all listeners, so busy clients of one may have the
 /// threads of another.
 #[test]

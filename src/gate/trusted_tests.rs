@@ -57,6 +57,7 @@ fn what_is_no_network_is_told_what_is_accepted() {
         ("8000::/1", everybody),
         ("::ffff:0.0.0.0/96", everybody),
         ("::ffff:10.0.0.0/8", everybody),
+        ("::ffff:0.0.0.0/95", everybody),
         ("fd00::/129", proxy),
         ("0.0.0.0", "no machine has such an address"),
         ("ff02::1", "no machine has such an address"),

@@ -100,16 +100,45 @@ fn a_broken_connection_is_replaced_with_all_the_others() {
 
 #[test]
 fn a_tiny_http_that_does_not_answer_is_replaced() {
-    let upstreams = upstreams(2);
+    let upstreams = Arc::new(upstreams(2));
     let before = current(&upstreams);
-    let (stuck, read) = ask_and(&upstreams, "/stuck", &mut |request, _| {
-        // Kept, or tiny_http would answer in its own words.
-        std::mem::forget(request);
+    let (sender, receiver) = mpsc::channel();
+    let asking = Arc::clone(&upstreams);
+    thread::spawn(move || {
+        sender.send(ask_and(&asking, "/stuck", &mut |request, _| {
+            // Kept, or tiny_http would answer in its own words.
+            std::mem::forget(request);
+        }))
     });
+    let (stuck, read) = receiver.recv_timeout(2 * TIME).expect("an end");
     assert_eq!(stuck, "/stuck");
     assert!(is_timeout(&read.unwrap_err()));
     asks_and_gets(&upstreams, "/new");
     assert!(!Arc::ptr_eq(&before, &current(&upstreams)));
+}
+
+/// For as long as that takes and no longer, and without another tiny_http's being made for it.
+#[test]
+fn who_finds_all_connections_in_use_waits_for_one() {
+    let is_had_at_once = || {
+        let upstreams = Arc::new(upstreams(1));
+        let (group, number) = upstreams.take().unwrap();
+        // A new one might be made now, if one was missing.
+        lock(&upstreams.pool).made = None;
+        let (sender, receiver) = mpsc::channel();
+        let waiting = Arc::clone(&upstreams);
+        thread::spawn(move || sender.send(waiting.take().is_ok()));
+        let deadline = Instant::now() + TIME;
+        while lock(&upstreams.pool).waiting == 0 {
+            assert!(Instant::now() < deadline, "it does not wait");
+            thread::yield_now();
+        }
+        assert_eq!(lock(&upstreams.pool).groups.len(), 1);
+        upstreams.give_back(group, number);
+        receiver.recv_timeout(PATIENCE / 2) == Ok(true)
+    };
+    // Of some tries, since a machine may be busy.
+    assert!((0..3).any(|_| is_had_at_once()));
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn what_all_names_take_is_bounded() {
         let count = names.names.len();
         assert!(count * 500 <= MOST_BYTES, "{count}");
         assert!(count * 500 > MOST_BYTES / 2, "{count}");
+        assert!(size_of_val(&names.of_block[..]) <= 64 << 10);
         for from in [HERE, address(1_000_000)] {
             assert!(!names.has_room(1_000_000, from));
         }

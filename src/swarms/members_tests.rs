@@ -50,7 +50,7 @@ fn what_is_not_needed_any_more_is_given_back() {
     for port in 1..=1_000 {
         members.insert(members.len(), Endpoint { ip, port }, port.into());
     }
-    assert!(members.capacity() >= 1_000);
+    assert!((1_000..2_000).contains(&members.capacity()));
     while members.len() > 10 {
         members.swap_remove(0);
     }

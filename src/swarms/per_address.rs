@@ -74,3 +74,7 @@ impl PerAddress {
         self.keys.hash_one((swarm, block)) as usize % IN_SWARM
     }
 }
+
+#[cfg(test)]
+#[path = "per_address_tests.rs"]
+mod tests;

@@ -292,3 +292,7 @@ impl Locals {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sockets_tests.rs"]
+mod tests;
