@@ -186,17 +186,15 @@ pub struct Reply {
     pub ended: Vec<EndedSwarm>,
 }
 
-impl Default for Peer {
-    /// Nowhere.
-    fn default() -> Self {
-        Peer {
-            endpoint: Endpoint {
-                ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                port: 0,
-            },
-            peer_id: PeerId::default(),
-        }
-    }
+impl Peer {
+    /// What stands in the place of a peer until one is written there.
+    pub const NOWHERE: Peer = Peer {
+        endpoint: Endpoint {
+            ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 0,
+        },
+        peer_id: PeerId([0; 20]),
+    };
 }
 
 impl Default for Reply {

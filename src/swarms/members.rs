@@ -4,6 +4,7 @@
 //! Which members make a group is decided in `swarm.rs`.
 
 use super::group::Slot;
+use super::selection::RUN;
 use crate::announce::{Endpoint, Peer};
 use std::net::IpAddr;
 
@@ -28,6 +29,10 @@ struct Packed<const N: usize> {
     port: [u8; 2],
 }
 
+/// As many places as are appended at a time. To copy them costs a tenth less of an announce than to
+/// fill them in one by one, where the processor waits for what it has just put together.
+static NOWHERE: [Peer; RUN as usize] = [Peer::NOWHERE; RUN as usize];
+
 impl Members {
     /// None yet; all will be of this family.
     pub fn new(is_ipv6: bool) -> Members {
@@ -51,13 +56,14 @@ impl Members {
         }
     }
 
-    /// Appends so many members, from the one at `place` on, as peers without a peer_id.
+    /// Appends so many members, [`RUN`] at most, from the one at `place` on, as peers without a
+    /// peer_id.
     ///
     /// They are written where they will stay: put together elsewhere and moved, half of an
     /// announce's time would go for reading in one piece what was just written in several.
     pub fn append(&self, place: usize, length: usize, peers: &mut Vec<Peer>) {
         let begin = peers.len();
-        peers.resize(begin + length, Peer::default());
+        peers.extend_from_slice(&NOWHERE[..length]);
         let peers = &mut peers[begin..];
         match &self.endpoints {
             Endpoints::V4(all) => {

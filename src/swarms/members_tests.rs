@@ -30,11 +30,11 @@ fn packed_and_unpacked_are_the_same_in_both_families() {
         let places = 0..members.len();
         let found = places.map(|place| (members.endpoint(place), members.slot(place)));
         assert!(found.eq([0, 9, 8, 3, 4, 5, 6, 1].map(member)));
-        let mut peers = vec![Peer::default()];
+        let mut peers = vec![Peer::NOWHERE];
         members.append(2, 3, &mut peers);
         let appended = peers[1..].iter().map(|peer| peer.endpoint);
         assert!(appended.eq([8, 3, 4].map(|n| member(n).0)));
-        assert_eq!(peers[0], Peer::default(), "it stays");
+        assert_eq!(peers[0], Peer::NOWHERE, "it stays");
     }
 }
 

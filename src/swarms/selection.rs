@@ -40,7 +40,7 @@ pub struct Picker {
 
 /// Most members that are read where they stand side by side: with as many peers as no cache holds,
 /// an announce's time goes for fetching members from memory, which gives 64 bytes at a time.
-const RUN: u32 = 10;
+pub const RUN: u32 = 10;
 
 /// Members of one group that stand side by side.
 struct Run {

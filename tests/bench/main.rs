@@ -29,6 +29,16 @@
 //!   since tiny_http takes some 80 instructions for a byte.
 //! - tiny_http compiled for size: 3.5 percent more instructions for an announce, 30 KB less. Not
 //!   taken.
+//! - Places for peers filled in one by one (`resize`), instead of copied: 308 nanoseconds for an
+//!   announce among 1,000 peers instead of 274, for the same reason.
+//! - No list in the order of the last announces, so that an announce touches no neighbours in it:
+//!   1,040 and 1,154 nanoseconds with a million peers where the same runs gave 1,049 and 1,158, and
+//!   561 and 563 with 100,000 where they gave 539 and 570. What is written there is not waited
+//!   for. So a timing wheel, which would besides have to look at every peer now and then, has
+//!   nothing to win.
+//! - Asking an empty UDP socket five times, with the processor given up in between, before
+//!   waiting: 176,000 answers a second by aquatic's tester instead of 175,000 (medians of six), for
+//!   more processor time where there is room for it.
 //! - Members of 22 bytes for both families, and of 10 with the slot beside the endpoint, instead of
 //!   6 with nothing else: 2.0 and 1.8 microseconds for an announce with a million peers instead of
 //!   1.4.
