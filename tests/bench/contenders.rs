@@ -1,6 +1,7 @@
 //! The programs that are compared: how each is started, found to be ready, and ended (aquatic's are
 //! in `aquatic.rs`). What they are asked is in `http.rs` and `udp.rs`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -52,9 +53,19 @@ impl Drop for Contender {
 
 /// mayfly, as it is used: nothing but a port, and a short log.
 pub fn mayfly() -> Contender {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mayfly"));
+    start_mayfly("mayfly", env!("CARGO_BIN_EXE_mayfly").as_ref())
+}
+
+/// Another executable of it, that of the version before perhaps, whose path is in `BEFORE`.
+pub fn mayfly_before() -> Option<Result<Contender, String>> {
+    let program = std::env::var_os("BEFORE")?;
+    Some(Ok(start_mayfly("mayfly before", &program)))
+}
+
+fn start_mayfly(name: &'static str, program: &OsStr) -> Contender {
+    let mut command = Command::new(program);
     command.args(["-p", "0", "-q", "-b", "127.0.0.1"]);
-    until_it_names_its_port("mayfly", &mut command)
+    until_it_names_its_port(name, &mut command)
 }
 
 /// This program in another role (see `main.rs`).

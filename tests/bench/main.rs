@@ -62,6 +62,7 @@ mod state;
 mod udp;
 
 use compare::compare;
+use contenders::Contender;
 use std::time::Duration;
 
 /// Of the loads that may last as long as one likes.
@@ -117,7 +118,7 @@ fn bench_http() {
         let bare = || contenders::role("bare tiny_http", "--serve-tiny-http");
         compare(
             vec![contenders::mayfly(), bare()],
-            [contenders::opentracker(), contenders::tornado()],
+            others([contenders::opentracker(), contenders::tornado()]),
             |c| http::load(c.address, kept, ROUND),
         );
     }
@@ -132,7 +133,7 @@ fn bench_http_by_aquatic() {
         println!("HTTP announces by aquatic's tester, {what}:");
         compare(
             vec![contenders::mayfly()],
-            [aquatic::http_tracker(kept)],
+            others([aquatic::http_tracker(kept)]),
             |c| aquatic::http_load(c.address, kept),
         );
     }
@@ -143,7 +144,7 @@ fn bench_udp() {
         println!("UDP announces, {window} of each of two clients under way:");
         compare(
             vec![contenders::mayfly(), udp_echo()],
-            [contenders::opentracker(), aquatic::udp_tracker()],
+            others([contenders::opentracker(), aquatic::udp_tracker()]),
             |c| udp::load(c.address, window, ROUND),
         );
     }
@@ -153,7 +154,7 @@ fn bench_udp_offered() {
     println!("UDP announces, {OFFERED} offered a second:");
     compare(
         vec![contenders::mayfly(), udp_echo()],
-        [contenders::opentracker(), aquatic::udp_tracker()],
+        others([contenders::opentracker(), aquatic::udp_tracker()]),
         |c| udp::offer(c.address, OFFERED, ROUND),
     );
 }
@@ -166,11 +167,18 @@ fn bench_udp_by_aquatic() {
     println!("UDP by aquatic's tester, which sends more than is answered:");
     compare(
         vec![contenders::mayfly(), udp_echo()],
-        [aquatic::udp_tracker()],
+        others([aquatic::udp_tracker()]),
         |c| aquatic::udp_load(c.address),
     );
 }
 
-fn udp_echo() -> contenders::Contender {
+/// With mayfly as it was before, if that is wanted.
+fn others<const N: usize>(
+    peers: [Result<Contender, String>; N],
+) -> impl Iterator<Item = Result<Contender, String>> {
+    peers.into_iter().chain(contenders::mayfly_before())
+}
+
+fn udp_echo() -> Contender {
     contenders::role("bare std echo", "--serve-udp-echo")
 }
