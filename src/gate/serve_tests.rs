@@ -13,7 +13,8 @@ const LIMITS: Limits = Limits {
     upstreams: 2,
     head_time: Duration::from_millis(300),
     answer_time: Duration::from_millis(300),
-    idle_time: Duration::from_millis(300),
+    // Not the same, so that they are not mistaken for each other.
+    idle_time: Duration::from_millis(700),
 };
 /// For what has to happen, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
