@@ -166,12 +166,15 @@ fn each_of_64_addresses_answers_from_itself() {
     // One more has no socket, which is said; those that there are go on.
     let one_more = SocketAddr::from(([10, 77, 2, 1], tracker.port()));
     machine.ip(&format!("address add {}/16 dev bridge", one_more.ip()));
-    let told = |line: &str| line.contains("more than 64 addresses");
+    let told = |line: &str| line.contains("more than 64 addresses: 1 of them");
     assert!(
         tracker.wait_for_line(told, TO_FOLLOW).is_some(),
         "{}",
         tracker.report()
     );
+    let lines = tracker.lines();
+    let told = lines.iter().filter(|line| line.contains("more than 64"));
+    assert_eq!(told.count(), 1, "{}", tracker.report());
     assert_eq!(sockets(machine, tracker.port()).len(), MOST);
     if let Some(vitals) = Vitals::of(tracker.id()) {
         assert!(vitals.resident < 10 * 1024, "{vitals:?}");
