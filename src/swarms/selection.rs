@@ -6,6 +6,7 @@
 use super::audience::View;
 use super::clients::MOST_RECORDS;
 use super::group::{GroupKey, Kind};
+use super::members::RUN;
 use super::peers::{Peers, Tenths};
 use super::random::{self, Random};
 use super::swarm::{Group, Swarm};
@@ -37,10 +38,6 @@ pub struct Picker {
     chosen: Vec<Chosen>,
     runs: Vec<Run>,
 }
-
-/// Most members that are read where they stand side by side: with as many peers as no cache holds,
-/// an announce's time goes for fetching members from memory, which gives 64 bytes at a time.
-pub const RUN: u32 = 10;
 
 /// Members of one group that stand side by side.
 struct Run {
