@@ -2,6 +2,8 @@
 //! looks like, byte by byte, is tested in `src/udp`; real clients are in `transfer.rs`.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crate::support::http;
@@ -65,6 +67,9 @@ fn scrape_says_that_it_is_off_and_answers_when_it_is_on() {
         if is_on {
             let counts = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
             assert_eq!(answer, [&b"\0\0\0\x02tran"[..], &counts].concat());
+            // The longest packet there is.
+            let all = client.ask(&client.packet(2, &HASH.repeat(74)));
+            assert_eq!(all, [&b"\0\0\0\x02tran"[..], &counts.repeat(74)].concat());
             let expected = "d5:filesd20:an info_hash of 2026d8:completei1e\
                 10:downloadedi0e10:incompletei0eeee";
             assert_eq!(over_http.text(), expected);
@@ -170,4 +175,49 @@ fn flood(packets: u32) {
         let most = before.resident + 1024;
         assert!(after.resident <= most, "{before:?}, then {after:?}");
     }
+}
+
+/// Threads that serve the tracker's UDP sockets; `None` where the system does not tell.
+fn threads(tracker: &Tracker) -> Option<usize> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", tracker.id())).ok()?;
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    let names = tasks.flatten().filter_map(name);
+    Some(names.filter(|name| name == "udp\n").count())
+}
+
+/// It is asked for more than one thread can answer, and later by somebody now and then.
+#[test]
+fn a_socket_that_does_not_keep_up_is_helped_and_for_no_longer_than_that() {
+    let tracker = Tracker::start(&["-p", "0", "-b", "127.0.0.1", "-q"]);
+    if threads(&tracker).is_none() {
+        return;
+    }
+    // Before the flood, in which an answer may be lost.
+    let clients: Vec<_> = (0..5)
+        .map(|_| Client::connect("127.0.0.1", tracker.port()))
+        .collect();
+    let is_over = AtomicBool::new(false);
+    let is_helped = thread::scope(|scope| {
+        for (port, client) in (1..).zip(&clients[1..]) {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                client.socket.set_nonblocking(true).unwrap();
+                let packet = client.announce_packet(HASH, port, 1, 0);
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = client.socket.send(&packet);
+                    while client.socket.recv(&mut [0; 4096]).is_ok() {}
+                }
+            });
+        }
+        let is_helped = eventually(|| threads(&tracker) > Some(1));
+        is_over.store(true, Ordering::Relaxed);
+        is_helped
+    });
+    assert!(is_helped, "{}", tracker.report());
+    let packet = Client::connect_packet();
+    let is_alone = eventually(|| {
+        clients[0].ask_within(&packet, Duration::from_millis(500));
+        threads(&tracker) == Some(1)
+    });
+    assert!(is_alone, "{:?} threads", threads(&tracker));
 }
