@@ -240,7 +240,7 @@ fn room_is_made_by_threads_and_then_by_eviction() {
         let (stream, mut client) = pair();
         let _place = connections.enter(&stream, ip("::1"), false, false).unwrap();
         client
-            .set_read_timeout(Some(Duration::from_secs(2)))
+            .set_read_timeout(Some(Duration::from_secs(1)))
             .unwrap();
         client.read(&mut [0; 9]).is_ok()
     };

@@ -99,11 +99,17 @@ fn as_it_is_started_an_address_has_20000_and_200_and_a_site_twice_that() {
     add(&mut limits, 1, 1, ip("192.0.2.1"));
     let refused = Err(LimitReached::AddressBlockInSwarm);
     assert_eq!(limits.check(0, Some(0), ip("192.0.2.1")), refused);
+    // Counters are shared, so that one may be beyond its bound.
+    add(&mut limits, 1, 1, ip("192.0.2.1"));
+    assert_eq!(limits.check(0, Some(0), ip("192.0.2.1")), refused);
+    limits.free(0, 0, ip("192.0.2.1"), false);
     add(&mut limits, 98, 200, ip("192.0.2.1"));
     let refused = Err(LimitReached::AddressBlock);
     assert_eq!(limits.check(0, None, ip("192.0.2.1")), Ok(()));
     add(&mut limits, 1, 200, ip("192.0.2.1"));
     assert_eq!(limits.check(0, None, ip("192.0.2.1")), refused);
+    assert_eq!(limits.check(0, elsewhere, ip("192.0.2.1")), refused);
+    add(&mut limits, 1, 1, ip("192.0.2.1"));
     assert_eq!(limits.check(0, elsewhere, ip("192.0.2.1")), refused);
     for block in 1..=2 {
         add(&mut limits, 1, 199, ip(&format!("2001:db8:0:{block}::")));
@@ -119,6 +125,7 @@ fn as_it_is_started_an_address_has_20000_and_200_and_a_site_twice_that() {
     let store = Err(LimitReached::Store);
     assert_eq!(limits.check(999_999, None, ip("10.0.0.1")), Ok(()));
     assert_eq!(limits.check(1_000_000, None, ip("10.0.0.1")), store);
+    assert_eq!(limits.check(1_000_001, None, ip("10.0.0.1")), store);
 }
 
 #[test]
