@@ -104,8 +104,8 @@ fn in_full() {
     let seconds = seconds.unwrap_or(IN_FULL).max(60);
     let single = (seconds as f64 / 60.0).clamp(1.0, 10.0);
     // What is left by twenty hazards, and some waiting.
-    let mixed = seconds.saturating_sub(single as u64 * 21 + 50).max(40);
-    let rounds = (mixed / 20).clamp(2, 4);
+    let mixed = seconds.saturating_sub(single as u64 * 21 + 50).max(60);
+    let rounds = (mixed / 20).clamp(3, 4);
     soak(Dose {
         single: Duration::from_secs_f64(single),
         mixed: Duration::from_secs(mixed / rounds),
@@ -196,8 +196,9 @@ fn soak(dose: Dose) {
         tracker.report()
     );
     if dose.executable().is_some() {
-        // The first time, what is kept for the next has not been there yet.
-        let (warm, last) = (full[1], full[full.len() - 1]);
+        // The first time, and where each is short the second, what is kept for the next has not all
+        // been there yet.
+        let (warm, last) = (full[2], full[full.len() - 1]);
         let most = warm.resident * 11 / 10;
         assert!(last.resident <= most, "{warm:?}, then {last:?}");
     }
