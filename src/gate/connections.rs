@@ -297,7 +297,7 @@ impl Connections {
                 let pause = self.wanted.wait_timeout(is_wanted, PAUSE);
                 let is_late = pause.unwrap_or_else(PoisonError::into_inner).1.timed_out();
                 // Those that are to leave take their time, as they do on Windows.
-                if is_late && lock(&self.slots).leaving > most / 2 {
+                if is_late && lock(&self.slots).is_waiting_for(most) {
                     most += several;
                 }
             }
@@ -312,7 +312,7 @@ impl Connections {
     pub fn evict(&self, now: Instant, most: usize) {
         let lot = RandomState::new();
         let mut slots = lock(&self.slots);
-        if slots.leaving > most / 2 {
+        if slots.is_waiting_for(most) {
             return;
         }
         let most = most - slots.leaving;
@@ -343,6 +343,11 @@ impl Slots {
     /// How many connections an address block has.
     fn count(&self, block: &Block) -> usize {
         self.blocks.get(block).copied().unwrap_or(0)
+    }
+
+    /// Whether of `most` that were to leave more than half have not left yet.
+    fn is_waiting_for(&self, most: usize) -> bool {
+        self.leaving > most / 2
     }
 }
 

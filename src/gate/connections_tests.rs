@@ -176,6 +176,27 @@ fn no_more_are_evicted_than_are_to_leave() {
     assert_eq!(lock(&connections.slots).leaving, 0);
 }
 
+#[test]
+fn it_is_waited_until_half_of_those_that_are_to_leave_have_left() {
+    for (leaving, most, is_waited) in [
+        (0, 0, false),
+        (0, 8, false),
+        (4, 8, false),
+        (5, 8, true),
+        (8, 8, true),
+        (3, 7, false),
+        (4, 7, true),
+        // The goal was raised.
+        (8, 16, false),
+    ] {
+        let slots = Slots {
+            leaving,
+            ..Slots::default()
+        };
+        assert_eq!(slots.is_waiting_for(most), is_waited, "{leaving} of {most}");
+    }
+}
+
 /// Since when a connection waits.
 fn since(connections: &Connections, place: &Place) -> Instant {
     let slots = lock(&connections.slots);
@@ -249,6 +270,82 @@ fn room_is_made_by_threads_and_then_by_eviction() {
     // So that the evictor comes to rest.
     assert_eq!(connections.thread_is_free(0), Some(0));
     assert!(!connections.is_out_of_threads(0));
+}
+
+const PLACES: usize = 40;
+
+/// As many connections as there can be threads, of whom one is to be free, and more; those that are
+/// evicted do not leave.
+struct Crowded {
+    connections: Arc<Connections>,
+    places: Vec<Place>,
+    _client: TcpStream,
+}
+
+impl Crowded {
+    fn new() -> Crowded {
+        let connections = connections(4);
+        assert_eq!(connections.least_free(), 1);
+        for _ in 0..4 {
+            connections.start_thread(0, &|_| Ok(())).unwrap();
+        }
+        let keeper = Arc::clone(&connections);
+        std::thread::spawn(move || keeper.keep_threads_free(&|_| Ok(())));
+        let (stream, client) = pair();
+        let enter = |_| connections.enter(&stream, ip("127.0.0.1"), false, false);
+        let places: Vec<_> = (0..PLACES).filter_map(enter).collect();
+        assert_eq!(places.len(), PLACES);
+        for _ in 0..4 {
+            connections.thread_is_taken(0);
+        }
+        Crowded {
+            connections,
+            places,
+            _client: client,
+        }
+    }
+
+    fn leaving(&self) -> usize {
+        lock(&self.connections.slots).leaving
+    }
+}
+
+impl Drop for Crowded {
+    fn drop(&mut self) {
+        // So that the evictor comes to rest.
+        self.connections.thread_is_free(0);
+    }
+}
+
+/// As on Windows, where a thread may not notice for seconds that its connection was shut down: the
+/// others must not keep their places for that.
+#[test]
+fn those_that_do_not_leave_are_not_waited_for_for_ever() {
+    let crowded = Crowded::new();
+    let deadline = Instant::now() + TIME;
+    while crowded.leaving() < crowded.places.len() {
+        assert!(Instant::now() < deadline, "some keep their places");
+        std::thread::yield_now();
+    }
+}
+
+/// Newcomers ask for room at any time, and a thread takes a moment to come back.
+#[test]
+fn newcomers_do_not_cost_more_places_than_are_to_be_free() {
+    let leaving = || {
+        let crowded = Crowded::new();
+        let deadline = Instant::now() + TIME;
+        let mut newcomers = 0;
+        while newcomers < 1000 {
+            assert!(Instant::now() < deadline, "nobody is evicted");
+            crowded.connections.want_room();
+            std::thread::yield_now();
+            newcomers += usize::from(crowded.leaving() > 0);
+        }
+        crowded.leaving()
+    };
+    // Of some tries, since a machine may be busy.
+    assert!((0..3).any(|_| leaving() < PLACES / 2));
 }
 
 #[test]
