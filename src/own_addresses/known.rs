@@ -8,7 +8,7 @@ use super::own_address::OwnAddress;
 use super::proc_net;
 use crate::address::{self, Scope};
 use crate::threads;
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
@@ -254,8 +254,12 @@ fn listed(route: &str) -> Option<Vec<OwnAddress>> {
 /// A file of `/proc/net`, whole. By way of this process' own directory, which is there in a service
 /// that may see no others (`ProcSubset=pid`).
 fn proc_net_text(name: &str) -> Option<String> {
-    use std::io::Read;
     let file = std::fs::File::open(format!("/proc/self/net/{name}")).ok()?;
+    whole(file)
+}
+
+/// All that there is to read, unless it is too long.
+fn whole(file: impl Read) -> Option<String> {
     let mut text = String::new();
     let length = file.take(LONGEST).read_to_string(&mut text).ok()?;
     (length < LONGEST as usize).then_some(text)

@@ -279,3 +279,15 @@ fn looking_again_tells_of_changes() {
     );
     assert!(!here.refresh(), "nothing has changed meanwhile");
 }
+
+#[test]
+fn a_text_has_to_end_within_a_megabyte() {
+    let read = |length| whole(io::repeat(b'a').take(length)).map(|text| text.len() as u64);
+    // A route has 128 bytes, an address of IPv6 about 60.
+    for length in [0, 200_000, LONGEST - 1] {
+        assert_eq!(read(length), Some(length));
+    }
+    for length in [LONGEST, 4 << 20] {
+        assert_eq!(read(length), None, "{length}");
+    }
+}
