@@ -68,6 +68,19 @@ struct Socket {
     received: AtomicU64,
 }
 
+/// A thread that helps a socket's own. When it ends, or could not be started, there may be another.
+struct Helper {
+    /// The first of a socket is number 0.
+    number: u32,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.shared.helpers.fetch_add(1, Relaxed);
+    }
+}
+
 impl Sockets {
     /// Starts a thread for each of `sockets`, which as many as `helpers` others join where one does
     /// not keep up. There will be at most `most` sockets.
@@ -154,20 +167,15 @@ impl Sockets {
 }
 
 impl Shared {
-    /// Starts a thread for a socket: its own, or a helper, of which the first is number 0.
-    fn start(self: Arc<Self>, socket: &Arc<Socket>, helper: Option<u32>) -> io::Result<()> {
+    /// Starts a thread for a socket: its own, or a helper.
+    fn start(self: Arc<Self>, socket: &Arc<Socket>, helper: Option<Helper>) -> io::Result<()> {
         let socket = Arc::clone(socket);
-        let work = move || {
-            self.serve(&socket, helper);
-            if helper.is_some() {
-                self.helpers.fetch_add(1, Relaxed);
-            }
-        };
+        let work = move || self.serve(&socket, helper.as_ref());
         threads::start("udp", STACK, Box::new(work)).map(drop)
     }
 
     /// A thread.
-    fn serve(self: &Arc<Self>, socket: &Arc<Socket>, helper: Option<u32>) {
+    fn serve(self: &Arc<Self>, socket: &Arc<Socket>, helper: Option<&Helper>) {
         let server = &self.server;
         let service = &*server.service;
         let mut buffers = Buffers::default();
@@ -194,7 +202,7 @@ impl Shared {
                 match helper {
                     None => self.ask_for_help(socket, &mut help, window.verdict, now),
                     // What it has received now is its to answer.
-                    Some(number) => is_needed = number < socket.helpers.load(Relaxed),
+                    Some(helper) => is_needed = helper.number < socket.helpers.load(Relaxed),
                 }
             }
             let (length, from) = match received {
@@ -238,11 +246,9 @@ impl Shared {
         if is_free.is_err() {
             return false;
         }
-        let started = Arc::clone(self).start(socket, Some(number));
-        if started.is_err() {
-            self.helpers.fetch_add(1, Relaxed);
-        }
-        started.is_ok()
+        let shared = Arc::clone(self);
+        let helper = Helper { number, shared };
+        Arc::clone(self).start(socket, Some(helper)).is_ok()
     }
 
     fn receive_failed(&self, error: &io::Error) {
