@@ -215,7 +215,7 @@ impl Log {
     pub fn flush(&self) {
         let (done, is_done) = sync_channel(1);
         if self.0.queue.send(Message::Flush(done)).is_ok() {
-            let _ = is_done.recv();
+            let _ = is_done.recv_timeout(Duration::from_secs(20));
         }
     }
 }

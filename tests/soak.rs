@@ -33,10 +33,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::netns::{Family, Lan};
-use crate::support::role;
 use crate::support::tools::{netns_possible, tool};
 use crate::support::tracker::{Launch, Tracker};
 use crate::support::vitals::{LASTING_THREADS, Vitals, eventually};
+use crate::support::{role, succeed};
 use honest::Place;
 use part::Part;
 use table::{Met, Row, Table};
@@ -334,7 +334,7 @@ impl Soak {
         let limit = |descriptors: &str| {
             let mut command = Command::new("prlimit");
             command.args(["--pid", &id, &format!("--nofile={descriptors}:")]);
-            assert!(command.status().unwrap().success());
+            succeed(&mut command);
         };
         limit(&(before.descriptors + 5).to_string());
         self.strangers.ask(&format!("begin idle 300 {ADDRESSES}"));

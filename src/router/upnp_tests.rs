@@ -23,10 +23,13 @@ fn server(
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
+            let time = Some(Duration::from_secs(20));
+            stream.set_read_timeout(time).expect("a timeout");
             let mut bytes = Vec::new();
             let (head, body) = loop {
                 let mut buffer = [0; 4096];
                 let count = stream.read(&mut buffer).expect("a request");
+                assert!(count > 0, "the client has left early");
                 bytes.extend_from_slice(&buffer[..count]);
                 let text = std::str::from_utf8(&bytes).expect("text");
                 let Some((head, body)) = text.split_once("\r\n\r\n") else {

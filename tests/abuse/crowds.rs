@@ -3,7 +3,6 @@
 
 use std::io::{ErrorKind, Write};
 use std::process::Command;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,12 +13,13 @@ use super::{Victim, Vitals, query};
 use crate::support::http::{Connection, ORDINARY};
 use crate::support::tools::tool;
 use crate::support::tracker::Launch;
+use crate::support::{Together, succeed};
 
 #[test]
 fn fifty_kept_connections_at_the_same_moment() {
     const CLIENTS: u16 = 50;
     let victim = Victim::start();
-    let together = Barrier::new(CLIENTS.into());
+    let together = Together::new(CLIENTS.into());
     let client = &|port| {
         together.wait();
         let mut connection = Connection::open(victim.address());
@@ -121,7 +121,7 @@ fn descriptors_run_out() {
         let mut command = Command::new("prlimit");
         command.args(["--pid", &victim.tracker.id().to_string()]);
         command.arg(format!("--nofile={descriptors}:"));
-        assert!(command.status().unwrap().success());
+        succeed(&mut command);
     };
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.tracker.id())).unwrap();
     let line = limits.lines().find(|l| l.starts_with("Max open files"));

@@ -20,7 +20,7 @@ use crate::support::netns::{Family, Lan};
 use crate::support::tools::{libfaketime, may_change_user, netns_possible};
 use crate::support::tracker::Launch;
 use crate::support::udp::Client;
-use crate::support::{TempDir, output_of, role};
+use crate::support::{TempDir, output_of, role, succeed};
 
 /// Of the peer that is announced before the fault and has to be there after it.
 const KNOWN: u16 = 7777;
@@ -89,7 +89,7 @@ impl Stranger {
         command.args([&format!("--reuid={}", self.id), "--clear-groups", "prlimit"]);
         command.args(["--pid", &process.to_string()]);
         command.arg(format!("--nproc={threads}:"));
-        assert!(command.status().unwrap().success());
+        succeed(&mut command);
     }
 }
 
@@ -156,8 +156,7 @@ fn suspend_under_load(victim: &Victim) {
     let address = victim.address();
     let signal = |name: &str| {
         let kill = format!("kill -{name} {}", victim.tracker.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.unwrap().success());
+        succeed(Command::new("sh").args(["-c", &kill]));
     };
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

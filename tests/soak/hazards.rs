@@ -4,14 +4,15 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{packets, part};
+use crate::support::Together;
 use crate::support::http::{ORDINARY, PATIENCE};
 use crate::support::random::Random;
 
@@ -232,7 +233,7 @@ fn vanish(stage: &Stage, a_second: usize) -> String {
 fn at_once(stage: &Stage, connections: usize) -> String {
     let (answered, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let rounds = stage.pace(4, |_| {
-        let together = Barrier::new(connections);
+        let together = Together::new(connections);
         let client = |n: usize| {
             let stream = stage.open(n);
             together.wait();

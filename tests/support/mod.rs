@@ -63,10 +63,23 @@ impl Drop for TempDir {
 /// ample, or the test would wait for ever where it should fail.
 #[track_caller]
 pub fn output_of(command: &mut Command) -> Output {
+    try_output_of(command).unwrap_or_else(|why| panic!("{why}: {command:?}"))
+}
+
+/// The same for a program whose end has to be a good one.
+#[track_caller]
+pub fn succeed(command: &mut Command) {
+    let output = output_of(command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {output:?}\n{said}");
+}
+
+/// The same for those who may not panic, or do not mind; the error says what went wrong.
+pub fn try_output_of(command: &mut Command) -> Result<Output, String> {
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn();
-    let mut child = child.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let mut child = child.map_err(|error| format!("it cannot be started: {error}"))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = (whole(stdout.expect("piped")), whole(stderr.expect("piped")));
     let deadline = Instant::now() + TO_END;
@@ -80,17 +93,46 @@ pub fn output_of(command: &mut Command) -> Output {
     let Some((status, (stdout, stderr))) = ended else {
         let _ = child.kill();
         let _ = child.wait();
-        panic!("it did not end by itself: {command:?}");
+        return Err("it did not end by itself".to_owned());
     };
-    Output {
+    Ok(Output {
         status,
         stdout,
         stderr,
-    }
+    })
 }
 
 /// For a program to come to its end.
 const TO_END: Duration = Duration::from_secs(100);
+
+/// Has threads go on at the same moment, as a `Barrier` of std does; but should one of them be
+/// missing, the others fail instead of waiting for ever.
+pub struct Together {
+    missing: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Together {
+    pub fn new(threads: usize) -> Together {
+        Together {
+            missing: Mutex::new(threads),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub fn wait(&self) {
+        let mut missing = self.missing.lock().unwrap();
+        *missing -= 1;
+        self.changed.notify_all();
+        let are_missing = |missing: &mut usize| *missing > 0;
+        let waited = self
+            .changed
+            .wait_timeout_while(missing, TO_END, are_missing);
+        let (missing, waited) = waited.unwrap();
+        let missing = *missing;
+        assert!(!waited.timed_out(), "{missing} did not come");
+    }
+}
 
 /// What there is to read until the end, when that has come.
 fn whole(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {

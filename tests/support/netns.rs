@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::tools::netns_possible;
-use super::{Process, output_of, unique};
+use super::{Process, output_of, try_output_of, unique};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
@@ -201,9 +201,7 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         // Takes the interfaces along. A failure here must not hide the failure of the test.
-        let _ = Command::new("ip")
-            .args(["netns", "delete", &self.namespace])
-            .status();
+        let _ = try_output_of(Command::new("ip").args(["netns", "delete", &self.namespace]));
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::{output_of, unique};
+use super::{output_of, try_output_of, unique};
 
 /// Where the program is; `None` (after the line "skipped") if the test has to do without it.
 pub fn tool(program: &str) -> Option<PathBuf> {
@@ -53,10 +53,7 @@ pub fn may_change_user() -> bool {
         "--nproc=99",
         "true",
     ]);
-    let possible = setpriv
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success());
+    let possible = try_output_of(&mut setpriv).is_ok_and(|ended| ended.status.success());
     if !possible {
         skip("programs cannot be started as another user here (run the tests as root)");
     }
@@ -88,10 +85,8 @@ pub fn netns_possible() -> bool {
     // Tried rather than derived from the user id: in a container root may not be enough.
     let name = format!("mayfly-{}", unique());
     let ip = |args: &[&str]| {
-        let mut command = Command::new("ip");
-        command.args(args).stdout(Stdio::null());
-        command.stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let ended = try_output_of(Command::new("ip").args(args));
+        ended.is_ok_and(|ended| ended.status.success())
     };
     let added = ip(&["netns", "add", &name]);
     let possible = added && ip(&["netns", "exec", &name, "true"]);
