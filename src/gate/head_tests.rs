@@ -320,6 +320,9 @@ fn the_beginning_tells_early() {
         check_beginning(b"\x13BitTorrent protocol"),
         Err(HttpRefusal::NotHttp)
     );
+    // Browsers send up to 4 KB; each of a thousand connections may take that much memory.
+    assert_eq!(check_beginning(&[b'A'; 8_000]), Ok(()));
+    assert!(check_beginning(&[b'A'; 10_000]).is_err());
     assert_eq!(check_beginning(&[b'A'; LONGEST]), Ok(()));
     assert_eq!(
         check_beginning(&[b'A'; LONGEST + 1]),
