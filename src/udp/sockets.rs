@@ -180,20 +180,13 @@ impl Shared {
         let service = &*server.service;
         let mut buffers = Buffers::default();
         let mut bytes = [0; LONGEST];
-        let mut locals = Locals::of(socket, &self.own_addresses);
+        let own_addresses = &self.own_addresses;
         let mut now = service.now();
-        let mut look_at = now + LOOK_EVERY;
+        let mut look = Look::around(socket, own_addresses, now);
         let mut pace = Pace::new(now);
         let mut help = Help::default();
         let mut is_needed = true;
-        while is_needed {
-            if now >= look_at {
-                if socket.is_let_go.load(Relaxed) {
-                    return;
-                }
-                locals = Locals::of(socket, &self.own_addresses);
-                look_at = now + LOOK_EVERY;
-            }
+        while is_needed && look.again(socket, own_addresses, now) {
             let begin = now;
             let received = socket.socket.recv_from(&mut bytes);
             now = service.now();
@@ -212,7 +205,7 @@ impl Shared {
                     continue;
                 }
             };
-            let local = locals.towards(address::canonical(from.ip()));
+            let local = look.locals.towards(address::canonical(from.ip()));
             let answer = || server.answer(&bytes[..length], from.ip(), local, now, &mut buffers);
             if service.without_panic(answer) == Some(true) {
                 // If it cannot be sent, the client asks again.
@@ -270,6 +263,30 @@ impl Shared {
 
 /// `WSAEMSGSIZE` and `WSAENETRESET` (somebody's packet has expired on its way) of winsock2.h.
 const WINDOWS_PACKET_ERRORS: [Option<i32>; 2] = [Some(10040), Some(10052)];
+
+/// What a thread looks at now and then.
+struct Look {
+    locals: Locals,
+    next: Duration,
+}
+
+impl Look {
+    fn around(socket: &Socket, own_addresses: &OwnAddresses, now: Duration) -> Look {
+        Look {
+            locals: Locals::of(socket, own_addresses),
+            next: now + LOOK_EVERY,
+        }
+    }
+
+    /// Looks again if it is time to. Returns whether the thread is to go on.
+    fn again(&mut self, socket: &Socket, own_addresses: &OwnAddresses, now: Duration) -> bool {
+        if now < self.next {
+            return true;
+        }
+        *self = Look::around(socket, own_addresses, now);
+        !socket.is_let_go.load(Relaxed)
+    }
+}
 
 /// By which address of this machine somebody has reached it who asks at a socket.
 enum Locals {

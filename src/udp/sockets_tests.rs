@@ -177,6 +177,34 @@ fn the_thread_of_a_socket_that_is_let_go_ends_and_frees_its_address() {
     sockets.follow(&[]);
 }
 
+/// A wildcard does not ask for this machine's addresses at each packet, but keeps none for long.
+#[test]
+fn a_thread_looks_around_every_few_seconds() {
+    let own = OwnAddress {
+        ip: ip("203.0.113.77"),
+        ..OwnAddress::default()
+    };
+    let own = OwnAddresses::of(vec![own], Vec::new());
+    let socket = Socket {
+        at: SocketAddr::from(([0, 0, 0, 0], 1)),
+        ..Arc::into_inner(idle_socket()).expect("nobody serves it")
+    };
+    let mut look = Look::around(&socket, &own, NOW);
+    let local = |look: &Look| look.locals.towards(ip("10.0.0.9"));
+    assert_eq!(local(&look), ip("203.0.113.77"));
+    assert!(own.refresh(), "this machine has others");
+    let others = own.likeliest(false);
+    for (later, local_then) in [(1, ip("203.0.113.77")), (10, others), (11, others)] {
+        assert!(look.again(&socket, &own, NOW + Duration::from_secs(later)));
+        assert_eq!(local(&look), local_then, "after {later} s");
+    }
+    socket.is_let_go.store(true, Relaxed);
+    for (later, goes_on) in [(11, true), (21, false)] {
+        let now = NOW + Duration::from_secs(later);
+        assert_eq!(look.again(&socket, &own, now), goes_on, "after {later} s");
+    }
+}
+
 /// Asks for a connection id, again and again.
 struct Client(UdpSocket);
 
@@ -202,6 +230,24 @@ impl Client {
             is_so()
         });
     }
+}
+
+/// Nor the answer to what came before it, which would make the tracker of use for reflection.
+#[test]
+fn a_packet_without_an_answer_gets_none() {
+    let (mut sockets, _lines) = open(1, 64, 0);
+    let client = client(at(&sockets)[0]);
+    assert!(client.is_answered());
+    client.0.send(b"no packet").unwrap();
+    let packet = [&0x417_2710_1980_u64.to_be_bytes()[..], &[0; 4], b"next"].concat();
+    client.0.send(&packet).unwrap();
+    let mut answer = [0; 99];
+    assert_eq!(client.0.recv(&mut answer).unwrap(), 16);
+    assert_eq!(answer[4..8], *b"next");
+    // The first answer's time is known before the second is sent.
+    let durations = &sockets.shared.server.counted().durations;
+    assert!(durations.cumulative().last() >= Some(&1), "not counted");
+    sockets.follow(&[]);
 }
 
 /// A socket that no thread serves yet.
