@@ -87,9 +87,14 @@ fn a_lookup_does_not_wait_and_the_next_one_knows() {
     let later = NOW + TEN_MINUTES + Duration::from_secs(1);
     assert_eq!(names.lookup("box.lan", over_v6, later), Some(v6), "still");
     assert_eq!(next_asked(), "box.lan", "asked anew");
+    names.lookup("box.lan", over_v6, later);
+    assert!(state(&names).waiting.is_empty(), "asked once only");
+    assert!(state(&names).known["box.lan"].is_awaited);
     give.send(Vec::new()).unwrap();
     is_done();
     assert_eq!(names.lookup("box.lan", over_v6, later), Some(v6), "still");
+    let is_asked = |state: &State| !state.waiting.is_empty() || !state.running.is_empty();
+    assert!(!is_asked(&state(&names)), "nor again for ten minutes");
     let later = later + TEN_MINUTES + Duration::from_secs(1);
     names.lookup("box.lan", over_v6, later);
     assert_eq!(next_asked(), "box.lan");
@@ -132,6 +137,44 @@ fn names_that_take_too_long_leave_their_turn_to_others() {
                 [("box.lan".into(), AddressBlock::of(honest))]
             );
         }
+    }
+}
+
+#[test]
+fn a_name_that_takes_longer_than_an_answer_is_believed_is_not_asked_for_twice() {
+    let (names, _end) = names(NEVER);
+    names.lookup("never", source(1), NOW);
+    eventually("a thread", || state(&names).running.len() == 1);
+    names.lookup("never", source(1), NOW + TEN_MINUTES * 2);
+    assert!(state(&names).waiting.is_empty());
+}
+
+#[test]
+fn who_has_room_keeps_what_is_old() {
+    let (names, _end) = names(NEVER);
+    is_resolved(&names, "box.lan", source(1));
+    let later = NOW + TEN_MINUTES * 2;
+    names.lookup("other.lan", source(1), later);
+    assert_eq!(names.lookup("box.lan", source(1), later), Some(v4()));
+}
+
+#[test]
+fn the_dispatcher_wakes_for_the_first_that_will_have_taken_too_long() {
+    let now = Instant::now();
+    for seconds in [[3, 1], [1, 3]] {
+        let running = seconds.map(|ago| Running {
+            number: ago,
+            source: None,
+            name: String::new(),
+            began: now - Duration::from_secs(ago),
+            is_overdue: false,
+        });
+        let mut state = State {
+            running: running.into(),
+            ..State::default()
+        };
+        let next = state.give_up(Duration::from_secs(5), now);
+        assert_eq!(next, Some(Duration::from_secs(2)));
     }
 }
 
@@ -241,6 +284,13 @@ fn where_there_is_no_room_those_give_way_who_have_most() {
         .values_mut()
         .for_each(|known| known.is_awaited = true);
     assert!(!state.make_room("box.lan", None, NOW), "all are awaited");
+    let later = NOW + TEN_MINUTES * 2;
+    assert!(!state.make_room("box.lan", None, later), "still");
+    let mut state = full(2);
+    let richest = state.known["n200"].source;
+    state.known.get_mut("n202").expect("it is full").source = richest;
+    assert!(state.make_room("box.lan", None, NOW));
+    assert!(!state.known.contains_key("n200"), "who has most");
     let mut state = full(1);
     let later = NOW + TEN_MINUTES + Duration::from_secs(1);
     assert!(state.make_room("box.lan", None, later), "all are old");
