@@ -345,11 +345,12 @@ fn a_receive_that_fails_is_told_unless_it_is_a_matter_of_course() {
     for number in [10040, 10052, 1] {
         let error = io::Error::from_raw_os_error(number);
         sockets.shared.receive_failed(&error);
+        let took = begin.elapsed();
+        assert!(took < TIME / 2, "{took:?}");
     }
     // It does not take the whole processor for that, and is back soon.
     let took = begin.elapsed();
     assert!(took >= Duration::from_millis(5), "{took:?}");
-    assert!(took < TIME / 2, "{took:?}");
     let told = told(&sockets, &lines);
     assert_eq!(told.len(), if cfg!(windows) { 1 } else { 3 }, "{told:?}");
     let begin = "UDP packets cannot be received: ";
