@@ -8,6 +8,7 @@
 //! addresses changes: so picking does not have to look at a client's other addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 /// Where an address is, seen from the tracker's machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -193,6 +194,16 @@ impl Class {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Audience(u16);
 
+/// The audience of each home's address, if it is the only one: newcomers have no time for finding
+/// it out.
+static OF_ONE: LazyLock<[Audience; 8]> = LazyLock::new(|| {
+    std::array::from_fn(|home| {
+        let mut audience = [Audience(0)];
+        Audience::of_each(&[(Home(home as u8), false)], &mut audience);
+        audience[0]
+    })
+});
+
 impl Audience {
     pub fn has(self, class: Class) -> bool {
         self.0 & class.bit() != 0
@@ -200,9 +211,7 @@ impl Audience {
 
     /// The audience of a client's only address.
     pub fn of_one(home: Home) -> Audience {
-        let mut audience = [Audience(0)];
-        Audience::of_each(&[(home, false)], &mut audience);
-        audience[0]
+        OF_ONE[usize::from(home.0)]
     }
 
     /// The audiences of each of a client's addresses, of which it is known whether they are merely

@@ -5,7 +5,6 @@
 //! finds its record by its address and only compares the tag.
 
 use super::group::Slot;
-use super::index::Unhashed;
 use crate::announce::{Endpoint, PeerId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -164,5 +163,24 @@ impl Clients {
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.by_tag.capacity() + self.several.capacity() + self.unused.capacity()
+    }
+}
+
+/// The hash of a keyed hash: itself.
+#[derive(Default)]
+struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    /// Twice, since the table looks at both ends.
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = u64::from(hash) << 32 | u64::from(hash);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("it hashes as one number")
     }
 }

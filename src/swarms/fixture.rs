@@ -114,13 +114,15 @@ pub fn place(ip: IpAddr) -> Place {
 
 /// Whether it was the first of its swarm.
 pub fn put(swarms: &mut Swarms, n: u8, client: &Client, now: u64) -> Result<bool, LimitReached> {
-    let stored = swarms.put(hash(n), &client.announced(), secs(now));
+    let wants = all(client.who.source, 30);
+    let stored = swarms.put(hash(n), &client.announced(), &wants, secs(now));
     stored.map(|stored| stored.is_some_and(|(_, is_first)| is_first))
 }
 
 pub fn entry(swarms: &mut Swarms, n: u8, client: &Client, now: Duration) -> Entry {
-    let stored = swarms.put(hash(n), &client.announced(), now).unwrap();
-    stored.unwrap().0
+    let wants = all(client.who.source, 30);
+    let stored = swarms.put(hash(n), &client.announced(), &wants, now);
+    stored.unwrap().unwrap().0
 }
 
 /// Seeders, leechers, downloads.
@@ -221,5 +223,5 @@ pub fn check_that_it_all_fits_together(swarms: &Swarms) {
     }
     assert_eq!(swarms.peers.len(), members);
     assert_eq!(swarms.totals().clients, counted);
-    assert_eq!(swarms.index.slots.len() as u32, members);
+    assert_eq!(swarms.index.len() as u32, members);
 }

@@ -3,6 +3,7 @@
 //! Not for secrets: whoever guesses them learns which peers a stranger is shown, nothing more.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): eight bytes of state, and good enough to pick peers.
+#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {
@@ -41,12 +42,12 @@ pub fn draw(random: &mut Random, total: u32, count: usize, drawn: &mut Vec<u32>)
     }
     // So many that a number drawn at random is seldom one that was drawn before. Most often its
     // bit says so; only if that is set, the others are looked through.
-    let mut bits = [0_u64; 16];
+    let mut bits = 0_u64;
     while drawn.len() < count {
         let number = random.below(total);
-        let (word, bit) = (number as usize / 64 % bits.len(), 1 << (number % 64));
-        if bits[word] & bit == 0 || !drawn.contains(&number) {
-            bits[word] |= bit;
+        let bit = 1 << (number % 64);
+        if bits & bit == 0 || !drawn.contains(&number) {
+            bits |= bit;
             drawn.push(number);
         }
     }

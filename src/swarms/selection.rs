@@ -112,6 +112,25 @@ impl Picker {
     }
 }
 
+impl Picker {
+    /// Reads something of the members whom [`pick`](Picker::pick) would find now.
+    pub fn prefetch(&mut self, swarm: &Swarm, kind: Kind, selection: &Selection) -> u8 {
+        let kinds = kind.is_shown()[0];
+        let candidates = Candidates::of(
+            swarm,
+            |key| selection.allows(key, kinds, true),
+            &mut self.chosen,
+        );
+        let draw = Draw {
+            random: &mut self.random.clone(),
+            drawn: &mut self.drawn,
+            runs: &mut self.runs,
+        };
+        let runs = candidates.draw(draw, (selection.most as u32, RUN), &[]);
+        candidates.prefetch(runs)
+    }
+}
+
 impl Selection {
     /// Whether members with this key belong to a round of the selection.
     pub fn allows(&self, key: GroupKey, kinds: &[Kind], own_family: bool) -> bool {
@@ -178,12 +197,12 @@ impl<'a> Candidates<'a> {
         let blocks = count.div_ceil(run) as usize + 1;
         random::draw(random, total.div_ceil(run), blocks, drawn);
         for block in drawn.iter() {
-            let mut number = (begin + block * run) % total;
+            let mut number = around(begin + block * run, total);
             let mut left = run.min(total - block * run);
             while left > 0 {
                 let run = self.run(number, left.min(total - number), own);
                 left -= run.length;
-                number = (number + run.length) % total;
+                number = around(number + run.length, total);
                 runs.push(run);
             }
         }
@@ -206,6 +225,17 @@ impl<'a> Candidates<'a> {
             place,
             length: most.min(until_own).min(members.len() as u32 - place),
         }
+    }
+
+    /// With a million peers every run is in memory that no cache holds. A loop that does nothing but
+    /// touch them has the processor fetch several at once.
+    fn prefetch(&self, runs: &[Run]) -> u8 {
+        let groups = self.swarm.groups();
+        runs.iter().fold(0, |sum, run| {
+            let members = &groups[run.group as usize].members;
+            let last = run.place + run.length - 1;
+            sum ^ members.prefetch(run.place as usize) ^ members.prefetch(last as usize)
+        })
     }
 
     /// The numbers of these members, as far as they are among them, sorted; and how many these are.
@@ -242,14 +272,7 @@ impl<'a> Candidates<'a> {
         let run = if selection.one_by_one { 1 } else { RUN };
         let runs = self.draw(draw, (tries as u32, run), &own[..count]);
         let groups = self.swarm.groups();
-        // With a million peers every run is in memory that no cache holds. A loop that does
-        // nothing but touch them has the processor fetch several at once.
-        let prefetched = runs.iter().fold(0, |sum, run| {
-            let members = &groups[run.group as usize].members;
-            let last = run.place + run.length - 1;
-            sum ^ members.prefetch(run.place as usize) ^ members.prefetch(last as usize)
-        });
-        std::hint::black_box(prefetched);
+        std::hint::black_box(self.prefetch(runs));
         let end = picked.len() + most;
         let mut is_rewritten = false;
         for run in runs {
@@ -281,6 +304,16 @@ impl<'a> Candidates<'a> {
             is_rewritten |= shown_as.is_some();
         }
         is_rewritten
+    }
+}
+
+/// The number that follows the last one is the first. A division would take longer than all else
+/// that is done for a run.
+fn around(number: u32, total: u32) -> u32 {
+    if number < total {
+        number
+    } else {
+        number - total
     }
 }
 

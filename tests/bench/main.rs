@@ -36,6 +36,14 @@
 //!   561 and 563 with 100,000 where they gave 539 and 570. What is written there is not waited
 //!   for. So a timing wheel, which would besides have to look at every peer now and then, has
 //!   nothing to win.
+//!   That was an AMD EPYC. On an Intel Xeon of 2019, it was 120 of 1,150 nanoseconds with a million
+//!   peers.
+//! - A table of our own from a peer's hash to its record, instead of std's `HashMap`: 85 of 1,230
+//!   nanoseconds less with a million peers (one visit to memory instead of two). That stayed; and so
+//!   did fetching its entry together with the members who will be shown: 100 less again, but 80 more
+//!   with 100,000 peers, of which the cache holds more, so there it is not done.
+//! - Records of 32 bytes, each within one line of the cache, instead of 28: no difference.
+//! - What is hashed written in one piece of a multiple of 8 bytes, instead of three: no difference.
 //! - Asking an empty UDP socket five times, with the processor given up in between, before
 //!   waiting: 176,000 answers a second by aquatic's tester instead of 175,000 (medians of six), for
 //!   more processor time where there is room for it.

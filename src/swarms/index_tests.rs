@@ -1,0 +1,113 @@
+//! Tests of `swarms/index.rs`.
+
+use super::*;
+use crate::swarms::random::Random;
+use std::collections::HashMap;
+
+fn fingerprint(hash: u64) -> Fingerprint {
+    Fingerprint([hash as u32, (hash >> 32) as u32])
+}
+
+/// Hashes of which few bits are random, so that many would stand at the same places.
+fn hashes(mask: u64) -> impl Iterator<Item = u64> {
+    let mut random = Random::new(7);
+    let mut half = move || u64::from(random.below(u32::MAX));
+    std::iter::repeat_with(move || (half() << 32 | half()) & mask)
+}
+
+#[test]
+fn what_was_added_is_found_until_it_is_removed_and_nothing_else_is() {
+    for mask in [
+        u64::MAX,
+        // All would stand at the first place; at 256 places, the last among them.
+        0xffff,
+        0xff00_0000_0000_00ff,
+        7,
+    ] {
+        let mut index = Index::new();
+        let mut model = HashMap::new();
+        for (slot, hash) in hashes(mask).take(2_000).enumerate() {
+            let slot = slot as Slot;
+            // It grows at first, and then becomes emptier again.
+            let is_to_stay = slot < 1_000 || slot % 3 == 0;
+            if is_to_stay {
+                index.insert(fingerprint(hash), slot);
+                model.insert(hash, slot);
+            } else {
+                let any = model.keys().next().copied().unwrap_or(hash);
+                for gone in [any, hash] {
+                    index.remove(fingerprint(gone));
+                    model.remove(&gone);
+                }
+            }
+            assert_eq!(index.len(), model.len());
+            if slot % 50 == 0 {
+                for (&hash, &slot) in &model {
+                    assert_eq!(index.get(fingerprint(hash)), Some(slot), "{mask:x}");
+                }
+            }
+            let other = hash ^ 1;
+            let found = index.get(fingerprint(other));
+            assert_eq!(found, model.get(&other).copied(), "{mask:x}");
+        }
+        for hash in model.into_keys() {
+            index.remove(fingerprint(hash));
+        }
+        assert_eq!(index.len(), 0);
+        assert!(index.entries.iter().all(|entry| entry.slot == FREE.slot));
+    }
+}
+
+#[test]
+fn an_empty_one_finds_nothing_and_has_nothing_to_remove() {
+    let mut index = Index::new();
+    assert_eq!(index.get(fingerprint(1)), None);
+    index.remove(fingerprint(1));
+    assert_eq!((index.len(), index.capacity()), (0, 0));
+    index.insert(fingerprint(1), 5);
+    index.clear();
+    assert_eq!(index.get(fingerprint(1)), None);
+    assert_eq!((index.len(), index.capacity()), (0, 0));
+}
+
+/// As `store.rs` wants it, whose memory is said to be 110 bytes for a peer at most.
+#[test]
+fn a_quarter_of_the_places_is_free_and_not_much_more_than_half() {
+    let mut index = Index::new();
+    for (slot, hash) in hashes(u64::MAX).take(20_000).enumerate() {
+        index.insert(fingerprint(hash), slot as Slot);
+        let (count, places) = (index.len(), index.entries.len());
+        assert!(count * 4 <= places * 3, "{count} of {places}");
+        assert!(
+            count * 21 >= places * 10 || places == 16,
+            "{count} of {places}"
+        );
+        assert_eq!(index.entries.capacity(), places);
+    }
+    assert_eq!(size_of::<Entry>(), 12);
+}
+
+/// So that an announce looks at a few entries that stand side by side.
+#[test]
+fn one_is_found_near_its_place_and_so_is_that_it_is_missing() {
+    let mut index = Index::new();
+    let hashes: Vec<_> = hashes(u64::MAX).take(40_000).collect();
+    let (there, missing) = hashes.split_at(20_000);
+    // As full as it ever is.
+    let full = there.iter().zip(0..).take_while(|&(&hash, slot)| {
+        index.insert(fingerprint(hash), slot);
+        slot < 16_000 || (index.len() + 1) * 4 <= index.entries.len() * 3
+    });
+    let full = full.count();
+    let looks = |hash: u64| {
+        let hash = fingerprint(hash);
+        index.distance(index.home(hash), index.place(hash)) + 1
+    };
+    let mean = |hashes: &[u64]| {
+        let sum: usize = hashes.iter().map(|&hash| looks(hash)).sum();
+        sum as f64 / hashes.len() as f64
+    };
+    // Knuth's 2.5 and 8.5 for linear probing.
+    let (found, not_found) = (mean(&there[..full]), mean(missing));
+    assert!(found < 3.5 && not_found < 12.0, "{found} {not_found}");
+}
