@@ -139,7 +139,7 @@ impl Tracker {
         let counts = {
             let mut swarms = self.lock();
             swarms.sweep(now, SWEEP_MOST, &mut reply.ended);
-            match store(&mut swarms, announce, &asker, &selection, now, reply)? {
+            match store(&mut swarms, announce, &asker, now, reply)? {
                 Some(entry) => {
                     is_rewritten = match &self.decoys {
                         None => swarms.pick(entry, &selection, now, &mut reply.peers),
@@ -266,7 +266,6 @@ fn store(
     swarms: &mut Swarms,
     announce: &Announce,
     asker: &Asker,
-    selection: &Selection,
     now: Duration,
     reply: &mut Reply,
 ) -> Result<Option<Entry>, Refusal> {
@@ -282,9 +281,7 @@ fn store(
         completed: announce.event == Event::Completed,
         addresses: asker.addresses(),
     };
-    let stored = swarms
-        .put(info_hash, &announced, selection, now)
-        .map_err(refusal)?;
+    let stored = swarms.put(info_hash, &announced, now).map_err(refusal)?;
     if let Some((entry, is_first)) = stored {
         reply.is_first_peer = is_first;
         return Ok(Some(entry));

@@ -208,8 +208,7 @@ fn a_shared_counter_keeps_nobody_from_beginning_a_swarm() {
         info_hash.0[..4].copy_from_slice(&n.to_be_bytes());
         let ip = IpAddr::from(Ipv4Addr::from_bits(0x0100_0000 + n));
         let client = at(Endpoint { ip, port: 6881 });
-        let wants = all(client.who.source, 30);
-        let stored = swarms.put(info_hash, &client.announced(), &wants, secs(0));
+        let stored = swarms.put(info_hash, &client.announced(), secs(0));
         assert!(stored.unwrap().is_some(), "{n}");
     }
     assert_eq!(swarms.totals().torrents, 3000);

@@ -114,15 +114,13 @@ pub fn place(ip: IpAddr) -> Place {
 
 /// Whether it was the first of its swarm.
 pub fn put(swarms: &mut Swarms, n: u8, client: &Client, now: u64) -> Result<bool, LimitReached> {
-    let wants = all(client.who.source, 30);
-    let stored = swarms.put(hash(n), &client.announced(), &wants, secs(now));
+    let stored = swarms.put(hash(n), &client.announced(), secs(now));
     stored.map(|stored| stored.is_some_and(|(_, is_first)| is_first))
 }
 
 pub fn entry(swarms: &mut Swarms, n: u8, client: &Client, now: Duration) -> Entry {
-    let wants = all(client.who.source, 30);
-    let stored = swarms.put(hash(n), &client.announced(), &wants, now);
-    stored.unwrap().unwrap().0
+    let stored = swarms.put(hash(n), &client.announced(), now).unwrap();
+    stored.unwrap().0
 }
 
 /// Seeders, leechers, downloads.

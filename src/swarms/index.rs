@@ -108,12 +108,6 @@ impl Index {
         self.count = 0;
     }
 
-    /// Something of where one stands, for its being read.
-    pub fn prefetch(&self, fingerprint: Fingerprint) -> u8 {
-        let entry = self.entries.get(self.home(fingerprint));
-        entry.map_or(0, |entry| entry.slot as u8)
-    }
-
     /// How many there are.
     #[cfg(test)]
     pub fn len(&self) -> usize {

@@ -104,8 +104,7 @@ proptest! {
                 Step::Put { swarm, client } => {
                     let model = &mut models[usize::from(*swarm)];
                     let is_first = model.records.is_empty();
-                    let wants = all(client.who.source, most);
-                    let stored = swarms.put(hash(*swarm), &client.announced(), &wants, now);
+                    let stored = swarms.put(hash(*swarm), &client.announced(), now);
                     let (entry, was_first) = stored.unwrap().unwrap();
                     prop_assert_eq!(was_first, is_first);
                     model.put(&client.announced(), now, usize::MAX / 2);

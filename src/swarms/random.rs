@@ -3,7 +3,6 @@
 //! Not for secrets: whoever guesses them learns which peers a stranger is shown, nothing more.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): eight bytes of state, and good enough to pick peers.
-#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {

@@ -112,25 +112,6 @@ impl Picker {
     }
 }
 
-impl Picker {
-    /// Reads something of the members whom [`pick`](Picker::pick) would find now.
-    pub fn prefetch(&mut self, swarm: &Swarm, kind: Kind, selection: &Selection) -> u8 {
-        let kinds = kind.is_shown()[0];
-        let candidates = Candidates::of(
-            swarm,
-            |key| selection.allows(key, kinds, true),
-            &mut self.chosen,
-        );
-        let draw = Draw {
-            random: &mut self.random.clone(),
-            drawn: &mut self.drawn,
-            runs: &mut self.runs,
-        };
-        let runs = candidates.draw(draw, (selection.most as u32, RUN), &[]);
-        candidates.prefetch(runs)
-    }
-}
-
 impl Selection {
     /// Whether members with this key belong to a round of the selection.
     pub fn allows(&self, key: GroupKey, kinds: &[Kind], own_family: bool) -> bool {
@@ -227,17 +208,6 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// With a million peers every run is in memory that no cache holds. A loop that does nothing but
-    /// touch them has the processor fetch several at once.
-    fn prefetch(&self, runs: &[Run]) -> u8 {
-        let groups = self.swarm.groups();
-        runs.iter().fold(0, |sum, run| {
-            let members = &groups[run.group as usize].members;
-            let last = run.place + run.length - 1;
-            sum ^ members.prefetch(run.place as usize) ^ members.prefetch(last as usize)
-        })
-    }
-
     /// The numbers of these members, as far as they are among them, sorted; and how many these are.
     fn numbers(&self, members: &[Option<(GroupKey, u32)>]) -> ([u32; MOST_RECORDS], usize) {
         let groups = self.swarm.groups();
@@ -272,7 +242,14 @@ impl<'a> Candidates<'a> {
         let run = if selection.one_by_one { 1 } else { RUN };
         let runs = self.draw(draw, (tries as u32, run), &own[..count]);
         let groups = self.swarm.groups();
-        std::hint::black_box(self.prefetch(runs));
+        // With a million peers every run is in memory that no cache holds. A loop that does
+        // nothing but touch them has the processor fetch several at once.
+        let prefetched = runs.iter().fold(0, |sum, run| {
+            let members = &groups[run.group as usize].members;
+            let last = run.place + run.length - 1;
+            sum ^ members.prefetch(run.place as usize) ^ members.prefetch(last as usize)
+        });
+        std::hint::black_box(prefetched);
         let end = picked.len() + most;
         let mut is_rewritten = false;
         for run in runs {

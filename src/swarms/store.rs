@@ -9,7 +9,7 @@ use super::clients::{Clients, MOST_RECORDS, Records, Tag};
 use super::counts::{Counts, Totals};
 use super::display_names::DisplayNames;
 use super::group::{Kind, Slot};
-use super::index::{Fingerprint, Index};
+use super::index::Index;
 use super::peers::{Known, Peers, Standing, Tenths};
 use super::selection::{Picker, Selection, Stock};
 use super::swarm::Swarm;
@@ -17,9 +17,6 @@ use crate::announce::{EndedSwarm, Endpoint, InfoHash, Peer, PeerId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// With so many peers, what an announce reads is mostly in a cache.
-const IN_CACHE: u32 = 250_000;
 
 /// Who announces. Without a key, where it was seen takes its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -154,17 +151,12 @@ impl Swarms {
         &mut self,
         info_hash: InfoHash,
         client: &Announced<'_>,
-        wants: &Selection,
         now: Duration,
     ) -> Result<Option<(Entry, bool)>, LimitReached> {
         let now = Tenths::new(now);
         let first = client.addresses.first();
         let known = self.by_info_hash.get(&info_hash).copied();
-        let at_first = known.and_then(|swarm| {
-            let fingerprint = self.index.fingerprint(swarm, first?.endpoint);
-            self.prefetch(swarm, fingerprint, client, wants);
-            self.look_up(swarm, fingerprint)
-        });
+        let at_first = known.and_then(|swarm| self.find(swarm, first?.endpoint));
         if first.is_some() && at_first.is_none() {
             let maker = client.who.source.ip;
             self.limits.check(self.peers.len(), known, maker)?;
@@ -326,30 +318,8 @@ impl Swarms {
     /// more visit to memory that no cache holds. Among a million peers of one swarm, an announce
     /// is taken for another peer's once in 2^44 times; it costs one of the two its place.
     pub(super) fn find(&self, swarm: u32, endpoint: Endpoint) -> Option<Slot> {
-        self.look_up(swarm, self.index.fingerprint(swarm, endpoint))
-    }
-
-    fn look_up(&self, swarm: u32, fingerprint: Fingerprint) -> Option<Slot> {
-        let slot = self.index.get(fingerprint);
+        let slot = self.index.get(self.index.fingerprint(swarm, endpoint));
         slot.filter(|&slot| self.peers.get(slot).swarm == swarm)
-    }
-
-    /// Has the processor fetch at once what else it would fetch one after the other: where the index
-    /// may have the peer, and the members whom it will probably be shown.
-    fn prefetch(
-        &mut self,
-        swarm: u32,
-        fingerprint: Fingerprint,
-        client: &Announced<'_>,
-        wants: &Selection,
-    ) {
-        if self.peers.len() < IN_CACHE {
-            return;
-        }
-        let kind = Kind::of(client.is_complete, client.has_transferred);
-        let swarm = &self.swarms[swarm as usize];
-        let members = self.picker.prefetch(swarm, kind, wants);
-        std::hint::black_box(self.index.prefetch(fingerprint) ^ members);
     }
 
     fn tag(&self, swarm: u32, who: &Identity) -> Tag {

@@ -152,9 +152,7 @@ fn the_look_at_addresses_has_bounds() {
     let put = |swarms: &mut Swarms, n: u16, port| {
         let info_hash = InfoHash([n.to_be_bytes(); 10].concat().try_into().unwrap());
         let peer = at(endpoint("192.0.2.1", port));
-        let wants = all(peer.who.source, 30);
-        let stored = swarms.put(info_hash, &peer.announced(), &wants, secs(0));
-        stored.unwrap();
+        swarms.put(info_hash, &peer.announced(), secs(0)).unwrap();
     };
     // More swarms than are looked at, with two members each.
     for n in 1..=1_100 {
@@ -479,26 +477,5 @@ fn a_collision_of_tags_costs_nobody_anything_but_may_count_a_client_twice() {
             check_that_it_all_fits_together(&swarms);
         }
         assert_eq!(swarms.peers.len(), 0);
-    }
-}
-
-#[test]
-fn what_is_fetched_ahead_makes_no_difference_to_what_is_picked() {
-    let filled = || {
-        let mut swarms = swarms();
-        for n in 1..=200 {
-            put(&mut swarms, 1, &at(endpoint("192.0.2.1", n)), 0).unwrap();
-        }
-        swarms
-    };
-    let (mut one, mut other) = (filled(), filled());
-    let asker = at(endpoint("192.0.2.1", 7));
-    for most in [0, 1, 30, 500] {
-        for kind in [Kind::Leecher, Kind::PerhapsSeeder, Kind::Seeder] {
-            let selection = all(asker.who.source, most);
-            one.picker.prefetch(&one.swarms[0], kind, &selection);
-        }
-        let picked = |swarms| from_all(swarms, 1, &asker, most, 0);
-        assert_eq!(picked(&mut one), picked(&mut other));
     }
 }
