@@ -299,3 +299,34 @@ fn where_there_is_no_room_those_give_way_who_have_most() {
     assert!(state.make_room("n7", None, NOW), "it is known already");
     assert_eq!(state.known.len(), MOST_KNOWN);
 }
+
+#[test]
+fn one_thread_starts_the_others() {
+    let (names, _end) = names(NEVER);
+    for n in 0..MOST_OF_SOURCE {
+        names.lookup(&format!("never{n}"), source(1), NOW);
+    }
+    eventually("a thread", || state(&names).running.len() == 1);
+    // This one, the one that starts others, and the one for the first of the names.
+    assert_eq!(Arc::strong_count(&names.0), 3);
+}
+
+/// It is overdue once: when it is asked for anew, that one waits for a turn of its own.
+#[test]
+fn who_has_been_given_up_is_not_given_up_again() {
+    let now = Instant::now();
+    let mut state = full(1);
+    state.running.push(Running {
+        number: 1,
+        source: None,
+        name: "n7".to_owned(),
+        began: now,
+        is_overdue: false,
+    });
+    for is_awaited in [false, true] {
+        state.known.get_mut("n7").expect("it is full").is_awaited = true;
+        assert_eq!(state.give_up(Duration::ZERO, now), None);
+        assert!(state.running[0].is_overdue);
+        assert_eq!(state.known["n7"].is_awaited, is_awaited);
+    }
+}

@@ -67,6 +67,25 @@ fn interval_min_interval_and_external_ip() {
     assert_eq!(reply.external_ip, ip("203.0.113.1"));
 }
 
+/// Whole seconds, and never none.
+#[test]
+fn the_shortest_intervals_are_a_second() {
+    for (millis, expected) in [
+        (500, (1, 1)),
+        (1_000, (1, 1)),
+        (4_000, (4, 1)),
+        (8_000, (8, 2)),
+    ] {
+        let settings = Settings {
+            interval: Duration::from_millis(millis),
+            ..Settings::default()
+        };
+        let tracker = Tracker::new(settings);
+        let reply = ask(&tracker, &from("203.0.113.1", "198.51.100.1", 1));
+        assert_eq!((reply.interval, reply.min_interval), expected, "{millis}");
+    }
+}
+
 #[test]
 fn counts_after_every_kind_of_event() {
     let tracker = tracker();

@@ -162,3 +162,31 @@ fn a_helper_that_is_not_to_be_had_is_not_asked_for_at_once() {
     let later = windows * WINDOW;
     assert!((9..=11).contains(&later.as_secs()), "{later:?}");
 }
+
+/// Of the window in which it comes nothing is said, but all of the next five count.
+#[test]
+fn a_helper_is_judged_by_the_five_windows_after_the_one_in_which_it_came() {
+    for (received, stays) in [([305, 80, 80, 80, 80], 1), ([304, 80, 80, 80, 80], 0)] {
+        let mut thread = Thread::new();
+        thread.until(1, 100, 0);
+        thread.window(Overloaded, 9_999);
+        let wanted = received.map(|received| thread.window(Overloaded, received));
+        assert_eq!(wanted, [1, 1, 1, 1, stays]);
+    }
+}
+
+/// Each of them could bring a part of what there is: of the second it is enough if that is an
+/// eighth, of the fifth a twentieth.
+#[test]
+fn the_more_helpers_there_are_the_less_is_enough() {
+    for (helpers, before, enough) in [(2, 800, 900), (5, 2_000, 2_100)] {
+        for (each, stays) in [(enough, helpers), (enough - 1, helpers - 1)] {
+            let mut thread = Thread::new();
+            thread.help.helpers = helpers - 1;
+            assert_eq!(thread.until(helpers, before, 0), 5);
+            thread.window(Overloaded, 0);
+            let wanted = [each; 5].map(|each| thread.window(Overloaded, each));
+            assert_eq!(wanted[4], stays, "{helpers} {each}");
+        }
+    }
+}

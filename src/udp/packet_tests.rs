@@ -92,6 +92,8 @@ fn an_announce_is_read() {
 fn the_fields_of_an_announce() {
     assert!(with(64, &[0; 8]).is_seeder, "left is 0");
     assert!(!with(64, &[0xff; 8]).is_seeder, "left is huge");
+    let highest = with(64, &[1, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(!highest.is_seeder, "left has its highest byte here");
     for (event, expected) in [
         (0, Event::Update),
         (1, Event::Completed),
@@ -121,6 +123,11 @@ fn the_fields_of_an_announce() {
         [false, true, true]
     );
     assert_eq!(with(84, &[192, 168, 0, 7]).ip, Claim::parse("192.168.0.7"));
+    let mut packet = golden_announce();
+    packet[84..88].copy_from_slice(&[192, 168, 0, 7]);
+    let over_ipv6 = "2001:db8::1".parse().unwrap();
+    let packet = packet.first_chunk().expect("it is an announce");
+    assert_eq!(read_announce(packet, over_ipv6, over_ipv6).ip, None);
     assert_eq!(
         with(96, &[0, 0]).port,
         0,
