@@ -272,3 +272,28 @@ fn a_home_is_what_it_was_made_of() {
         }
     }
 }
+
+/// Its own addresses are those that others on it are reached by, whatever else it is called.
+#[test]
+fn what_becomes_of_addresses_makes_a_difference_only_where_they_do_not_lead() {
+    let ip = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1));
+    let view = |from, machine_as, lan_as| View {
+        from,
+        machine_as,
+        lan_as,
+    };
+    let named = view(Place::Loopback, Some(ip), None);
+    assert_eq!(named.shown_as(Home::new(Place::Loopback, false)), None);
+    assert_eq!(named.class(), view(Place::Loopback, None, None).class());
+    let lan_as = Some(Ipv4Addr::new(198, 51, 100, 1));
+    let known = view(Place::Lan, Some(ip), lan_as);
+    assert_eq!(known.class(), view(Place::Lan, Some(ip), None).class());
+}
+
+/// Even where it is shown in another family than its own.
+#[test]
+fn the_machine_itself_is_nearer_than_its_network() {
+    let shown = shown(&["fd00::7", "127.0.0.1"]);
+    let at = ASKERS.iter().position(|(name, _)| *name == "lan by ipv6");
+    assert_eq!(shown[at.unwrap()], ["[fd00::1]:2"]);
+}

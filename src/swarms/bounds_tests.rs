@@ -106,7 +106,9 @@ fn as_it_is_started_an_address_has_20000_and_200_and_a_site_twice_that() {
     add(&mut limits, 98, 200, ip("192.0.2.1"));
     let refused = Err(LimitReached::AddressBlock);
     assert_eq!(limits.check(0, None, ip("192.0.2.1")), Ok(()));
-    add(&mut limits, 1, 200, ip("192.0.2.1"));
+    add(&mut limits, 1, 199, ip("192.0.2.1"));
+    assert_eq!(limits.check(0, None, ip("192.0.2.1")), Ok(()));
+    add(&mut limits, 1, 1, ip("192.0.2.1"));
     assert_eq!(limits.check(0, None, ip("192.0.2.1")), refused);
     assert_eq!(limits.check(0, elsewhere, ip("192.0.2.1")), refused);
     add(&mut limits, 1, 1, ip("192.0.2.1"));
@@ -115,12 +117,17 @@ fn as_it_is_started_an_address_has_20000_and_200_and_a_site_twice_that() {
         add(&mut limits, 1, 199, ip(&format!("2001:db8:0:{block}::")));
     }
     assert_eq!(limits.check(0, Some(0), ip("2001:db8:0:3::")), Ok(()));
-    add(&mut limits, 1, 2, ip("2001:db8:0:3::"));
+    add(&mut limits, 1, 1, ip("2001:db8:0:3::"));
+    assert_eq!(limits.check(0, Some(0), ip("2001:db8:0:4::")), Ok(()));
+    add(&mut limits, 1, 1, ip("2001:db8:0:3::"));
     let in_swarm = Err(LimitReached::AddressBlockInSwarm);
     assert_eq!(limits.check(0, Some(0), ip("2001:db8:0:4::")), in_swarm);
     add(&mut limits, 99, 200, ip("2001:db8:0:1::"));
     assert_eq!(limits.check(0, elsewhere, ip("2001:db8:0:4::")), Ok(()));
-    add(&mut limits, 99, 200, ip("2001:db8:0:2::"));
+    add(&mut limits, 98, 200, ip("2001:db8:0:2::"));
+    add(&mut limits, 1, 199, ip("2001:db8:0:2::"));
+    assert_eq!(limits.check(0, elsewhere, ip("2001:db8:0:4::")), Ok(()));
+    add(&mut limits, 1, 1, ip("2001:db8:0:2::"));
     assert_eq!(limits.check(0, elsewhere, ip("2001:db8:0:4::")), refused);
     let store = Err(LimitReached::Store);
     assert_eq!(limits.check(999_999, None, ip("10.0.0.1")), Ok(()));
@@ -213,4 +220,45 @@ fn a_shared_counter_keeps_nobody_from_beginning_a_swarm() {
     }
     assert_eq!(swarms.totals().torrents, 3000);
     check_that_it_all_fits_together(&swarms);
+}
+
+/// Who has no address that could be stored takes no place: it is not refused, and begins no swarm,
+/// which nothing would ever end.
+#[test]
+fn who_has_nothing_to_store_meets_no_bound_and_begins_nothing() {
+    let mut swarms = with(Bounds { peers: 1, ..FEW });
+    let nowhere = Client {
+        addresses: Vec::new(),
+        completed: true,
+        ..seeding(endpoint("192.0.2.9", 9))
+    };
+    put(&mut swarms, 1, &at(endpoint("192.0.2.1", 1)), 0).unwrap();
+    for n in [1, 2] {
+        assert_eq!(put(&mut swarms, n, &nowhere, 0), Ok(false));
+    }
+    assert_eq!(swarms.totals().torrents, 1);
+    assert_eq!(counts(&swarms, 1), (0, 1, 0), "nor is its download counted");
+}
+
+/// Somebody claimed it, and is seen there; but those who live there have as many as they may have.
+#[test]
+fn who_is_seen_where_there_is_no_room_stays_claimed() {
+    let mut swarms = with(Bounds {
+        per_block: 2,
+        ..FEW
+    });
+    let seen = endpoint("203.0.113.5", 5);
+    let lan = at(endpoint("192.168.1.5", 5)).with_key(1, 7).claiming(seen);
+    put(&mut swarms, 1, &lan, 0).unwrap();
+    for port in [6, 7] {
+        put(&mut swarms, 1, &at(endpoint("203.0.113.5", port)), 0).unwrap();
+    }
+    put(&mut swarms, 1, &at(seen).with_key(1, 7), 0).unwrap();
+    let full = Err(LimitReached::AddressBlock);
+    let newcomer = at(endpoint("192.168.1.5", 8));
+    assert_eq!(put(&mut swarms, 1, &newcomer, 0), full, "it counts here");
+    // With room, it is counted where it is.
+    swarms.remove(hash(1), &at(endpoint("203.0.113.5", 6)).who);
+    put(&mut swarms, 1, &at(seen).with_key(1, 7), 0).unwrap();
+    assert_eq!(put(&mut swarms, 1, &newcomer, 0), Ok(false));
 }

@@ -1,7 +1,7 @@
 //! Tests of `candidates.rs`.
 
 use super::*;
-use crate::swarms::fixture::{all, at, endpoint, entry, put, secs, seeding, swarms};
+use crate::swarms::fixture::{Client, all, at, endpoint, entry, put, secs, seeding, swarms};
 
 #[test]
 fn candidates_are_of_the_askers_family_and_never_the_asker() {
@@ -11,16 +11,25 @@ fn candidates_are_of_the_askers_family_and_never_the_asker() {
         put(&mut swarms, 1, &seeding(endpoint("192.0.2.2", n)), 0).unwrap();
         put(&mut swarms, 1, &at(endpoint("2001:db8::1", n)), 0).unwrap();
     }
-    let mut count = |asker: &crate::swarms::fixture::Client| {
-        let entry = entry(&mut swarms, 1, asker, secs(1));
+    let count = |swarms: &mut Swarms, asker: &Client| {
+        let entry = entry(swarms, 1, asker, secs(1));
         let Candidates { first, all } = swarms.candidates(entry, &all(asker.who.source, 30));
         (first, all)
     };
-    assert_eq!(count(&at(endpoint("192.0.2.1", 1))), (5, 5), "a leecher");
-    assert_eq!(count(&at(endpoint("2001:db8::1", 1))), (2, 2), "over IPv6");
-    let (first, all) = count(&seeding(endpoint("192.0.2.2", 1)));
-    assert_eq!(first, 3, "leechers, for a seeder");
-    assert!(all >= first);
+    let leecher = at(endpoint("192.0.2.1", 1));
+    assert_eq!(count(&mut swarms, &leecher), (5, 5));
+    let leecher = at(endpoint("2001:db8::1", 1));
+    assert_eq!(count(&mut swarms, &leecher), (2, 2), "over IPv6");
+    let seeder = seeding(endpoint("192.0.2.2", 1));
+    assert_eq!(count(&mut swarms, &seeder), (3, 3), "no seeders");
+    for n in 4..=5 {
+        let perhaps = Client {
+            has_transferred: false,
+            ..seeding(endpoint("192.0.2.2", n))
+        };
+        put(&mut swarms, 1, &perhaps, 0).unwrap();
+    }
+    assert_eq!(count(&mut swarms, &seeder), (3, 5), "with perhapses");
 }
 
 #[test]

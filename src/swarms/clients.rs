@@ -184,3 +184,7 @@ impl Hasher for Unhashed {
         unreachable!("it hashes as one number")
     }
 }
+
+#[cfg(test)]
+#[path = "clients_tests.rs"]
+mod tests;

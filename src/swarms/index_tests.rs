@@ -75,8 +75,11 @@ fn an_empty_one_finds_nothing_and_has_nothing_to_remove() {
 fn a_quarter_of_the_places_is_free_and_not_much_more_than_half() {
     let mut index = Index::new();
     for (slot, hash) in hashes(u64::MAX).take(20_000).enumerate() {
+        let before = index.entries.len();
         index.insert(fingerprint(hash), slot as Slot);
         let (count, places) = (index.len(), index.entries.len());
+        let has_to_grow = count * 4 > before * 3;
+        assert_eq!(places != before, has_to_grow, "{count} of {before}");
         assert!(count * 4 <= places * 3, "{count} of {places}");
         assert!(
             count * 21 >= places * 10 || places == 16,
@@ -110,4 +113,39 @@ fn one_is_found_near_its_place_and_so_is_that_it_is_missing() {
     // Knuth's 2.5 and 8.5 for linear probing.
     let (found, not_found) = (mean(&there[..full]), mean(missing));
     assert!(found < 3.5 && not_found < 12.0, "{found} {not_found}");
+}
+
+/// What marks a free place has a fingerprint too, which somebody may have.
+#[test]
+fn one_with_the_fingerprint_of_nobody_survives_growth() {
+    let mut index = Index::new();
+    index.insert(fingerprint(0), 7);
+    for (slot, hash) in hashes(u64::MAX).take(1_000).enumerate() {
+        index.insert(fingerprint(hash), 100 + slot as Slot);
+    }
+    assert_eq!(index.get(fingerprint(0)), Some(7));
+    assert_eq!(index.len(), 1_001);
+}
+
+/// Fewer, and two peers would be taken for one; or all would stand at one place. Of 1,000, two bits
+/// agree in 500, give or take 16: none is off by ten times that.
+#[test]
+fn each_of_64_bits_says_something_of_its_own() {
+    let index = Index::new();
+    let hashes = (0..1_000_u16).map(|port| {
+        let ip = "192.0.2.1".parse().unwrap();
+        let Fingerprint([low, high]) = index.fingerprint(1, Endpoint { ip, port });
+        u64::from(high) << 32 | u64::from(low)
+    });
+    let hashes: Vec<_> = hashes.collect();
+    let bit = |hash: u64, bit: u32| hash >> bit & 1;
+    for one in 0..64 {
+        let set = hashes.iter().filter(|&&hash| bit(hash, one) == 1).count();
+        assert!((340..660).contains(&set), "{one}: {set}");
+        for other in 0..one {
+            let agree = |hash: &&u64| bit(**hash, one) == bit(**hash, other);
+            let agree = hashes.iter().filter(agree).count();
+            assert!((340..660).contains(&agree), "{one} and {other}: {agree}");
+        }
+    }
 }

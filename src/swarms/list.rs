@@ -201,7 +201,7 @@ impl PartialOrd for Ranked {
 
 impl PartialEq for Ranked {
     fn eq(&self, other: &Ranked) -> bool {
-        self.0 == other.0
+        self.cmp(other).is_eq()
     }
 }
 

@@ -56,3 +56,22 @@ fn what_is_not_needed_any_more_is_given_back() {
     }
     assert!(members.capacity() <= 40, "{}", members.capacity());
 }
+
+/// Half as much again when it is full, so that few places are unused; twice what is needed once
+/// three quarters are not, so that it is not done again and again.
+#[test]
+fn places_come_by_halves_and_go_when_most_are_not_needed() {
+    let ip = "192.0.2.7".parse().unwrap();
+    let mut members = Members::new(false);
+    let mut capacities = Vec::new();
+    for port in 1..=40 {
+        members.insert(members.len(), Endpoint { ip, port }, port.into());
+        capacities.push(members.capacity());
+    }
+    while members.len() > 0 {
+        members.swap_remove(0);
+        capacities.push(members.capacity());
+    }
+    capacities.dedup();
+    assert_eq!(capacities, [1, 2, 4, 7, 11, 17, 26, 40, 18, 6, 0]);
+}

@@ -64,3 +64,7 @@ fn have_one_address(swarm: &Swarm, members_left: &mut usize) -> Option<bool> {
     }
     Some(true)
 }
+
+#[cfg(test)]
+#[path = "overview_tests.rs"]
+mod tests;

@@ -19,7 +19,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to `bound - 1`. Its bias is below 2^-32, which no swarm can show.
+    /// A number from 0 to `bound - 1`, or 0 if that is 0. Its bias is below 2^-32, which no swarm can show.
     pub fn below(&mut self, bound: u32) -> u32 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
     }

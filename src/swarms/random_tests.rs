@@ -42,3 +42,25 @@ fn every_number_is_equally_likely_in_every_place() {
         }
     }
 }
+
+/// What others' implementations give for this seed.
+#[test]
+fn it_is_splitmix64() {
+    let mut random = Random::new(1_234_567);
+    let expected = [
+        6_457_827_717_110_365_317,
+        3_203_168_211_198_807_973,
+        9_817_491_932_198_370_423,
+        4_593_380_528_125_082_431,
+        16_408_922_859_458_223_821,
+    ];
+    assert_eq!([(); 5].map(|()| random.next()), expected);
+    assert_eq!(random.below(0), 0, "there is no other");
+}
+
+#[test]
+fn a_few_of_many_are_drawn_without_laying_them_all_out() {
+    let mut numbers = Vec::new();
+    draw(&mut Random::new(7), 1_000, 30, &mut numbers);
+    assert!(numbers.capacity() < 100, "{}", numbers.capacity());
+}

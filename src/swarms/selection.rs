@@ -173,7 +173,7 @@ impl<'a> Candidates<'a> {
         } = draw;
         runs.clear();
         let total = self.total - own.len() as u32;
-        let begin = random.below(total.max(1));
+        let begin = random.below(total);
         // One of them is perhaps shorter than the others.
         let blocks = count.div_ceil(run) as usize + 1;
         random::draw(random, total.div_ceil(run), blocks, drawn);
@@ -181,7 +181,8 @@ impl<'a> Candidates<'a> {
             let mut number = around(begin + block * run, total);
             let mut left = run.min(total - block * run);
             while left > 0 {
-                let run = self.run(number, left.min(total - number), own);
+                // It ends where the last group ends, at the latest.
+                let run = self.run(number, left, own);
                 left -= run.length;
                 number = around(number + run.length, total);
                 runs.push(run);

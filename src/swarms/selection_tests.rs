@@ -5,7 +5,7 @@ use super::super::fixture::*;
 use super::super::store::Swarms;
 use super::*;
 use crate::announce::Endpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const KINDS: [Kind; 3] = [Kind::Leecher, Kind::PerhapsSeeder, Kind::Seeder];
 
@@ -293,4 +293,69 @@ fn selection_is_uniform_among_those_who_come_second() {
     let off = |&count: &i32| (f64::from(count) - mean).powi(2) / mean;
     let chi_square: f64 = counts.values().map(off).sum();
     assert!(counts.len() == 33 && chi_square < 62.5, "{chi_square}");
+}
+
+/// Though the last run is shorter than the others, and may be drawn first.
+#[test]
+fn an_answer_has_as_many_as_are_wanted_and_none_twice() {
+    let mut swarms = swarms();
+    for port in 1..=22 {
+        put(&mut swarms, 1, &at(endpoint("192.0.2.1", port)), 0).unwrap();
+    }
+    let asker = at(endpoint("192.0.2.1", 22));
+    for most in 1..=30 {
+        for _ in 0..50 {
+            let shown = from_all(&mut swarms, 1, &asker, most, 0);
+            let ports: BTreeSet<_> = shown.iter().map(|peer| peer.port).collect();
+            assert_eq!((shown.len(), ports.len()), (most.min(21), most.min(21)));
+        }
+    }
+}
+
+/// In some more tries than usual, but not in as many as there are peers; and who has been silent
+/// for exactly a life is alive.
+#[test]
+fn the_living_are_found_among_the_dead_of_whom_no_sweep_came_by() {
+    let mut swarms = swarms();
+    let life = LIFE.as_secs();
+    for port in 1..=3_000 {
+        put(&mut swarms, 1, &at(endpoint("192.0.2.1", port)), 0).unwrap();
+    }
+    for port in 1..=1_000 {
+        put(&mut swarms, 1, &at(endpoint("192.0.2.2", port)), 100).unwrap();
+    }
+    let alive = "192.0.2.2".parse::<std::net::IpAddr>().unwrap();
+    let selection = all(endpoint("192.0.2.3", 1), 10);
+    let mut picker = Picker::new(7);
+    let mut pick = |now: u64| {
+        let stock = Stock {
+            swarm: &swarms.swarms[0],
+            peers: &swarms.peers,
+            life: life as u32 * 10,
+            now: Tenths::new(secs(now)),
+        };
+        let mut picked = Vec::new();
+        let is_rewritten = picker.pick(&stock, Kind::Leecher, &[], &selection, &mut picked);
+        assert!(!is_rewritten, "all are shown under their own address");
+        (picked, picker.runs.len())
+    };
+    // Nobody is dead yet: two runs, one of them perhaps in two parts.
+    for _ in 0..100 {
+        let (picked, runs) = pick(life);
+        assert!(picked.len() == 10 && runs <= 3, "{runs}");
+    }
+    let mut found = 0;
+    for _ in 0..300 {
+        let (picked, runs) = pick(100 + life);
+        assert!(picked.iter().all(|peer| peer.endpoint.ip == alive));
+        assert!(
+            picked
+                .iter()
+                .all(|peer| peer.peer_id == Peer::NOWHERE.peer_id)
+        );
+        assert!(runs <= 10, "{runs}");
+        found += picked.len();
+    }
+    // With as many tries as usual, it would be less than 5 in an answer.
+    assert!(found > 300 * 7, "{found}");
 }

@@ -2,7 +2,7 @@
 
 use super::super::fixture::*;
 use super::*;
-use crate::swarms::OneAddress;
+use crate::swarms::View;
 
 #[test]
 fn without_a_key_a_client_is_its_address_and_port() {
@@ -108,65 +108,6 @@ fn when_nobody_is_left_the_memory_is_given_back() {
     assert_eq!(kept(&swarms), [0; 6]);
     put(&mut swarms, 1, &at(endpoint("192.0.2.1", 1)), 9_000).unwrap();
     check_that_it_all_fits_together(&swarms);
-}
-
-#[test]
-fn swarms_with_one_address_are_found() {
-    let mut swarms = swarms();
-    for (n, addresses) in [
-        (1, "192.0.2.1"),
-        (2, "192.0.2.1 192.0.2.1"),
-        (3, "192.0.2.1 192.0.2.1 192.0.2.2"),
-        (4, "10.0.0.1 10.0.0.1 10.0.0.1"),
-        (5, "127.0.0.1 ::1"),
-        (6, "127.0.0.1 10.0.0.1"),
-        (7, "2001:db8::1 2001:db8::1"),
-        (8, "2001:db8::1 2001:db8::2"),
-        (9, "127.0.0.1"),
-    ] {
-        for (port, address) in (1..).zip(addresses.split(' ')) {
-            let kind = [at, seeding][usize::from(port % 2)];
-            put(&mut swarms, n, &kind(endpoint(address, port)), 0).unwrap();
-        }
-    }
-    // One client, though with two addresses.
-    let twice = at(endpoint("127.0.0.1", 1)).claiming(endpoint("127.0.0.1", 2));
-    put(&mut swarms, 10, &twice, 0).unwrap();
-    let expected = OneAddress {
-        of: 7,
-        on_this_machine: 1,
-        elsewhere: 3,
-    };
-    assert_eq!(swarms.one_address(), expected);
-}
-
-#[test]
-fn the_look_at_addresses_has_bounds() {
-    let bounds = Bounds {
-        peers: 100_000,
-        per_block: 100_000,
-        per_block_in_swarm: 100_000,
-        ..BOUNDS
-    };
-    let mut swarms = Swarms::new(LIFE, bounds, 1);
-    let put = |swarms: &mut Swarms, n: u16, port| {
-        let info_hash = InfoHash([n.to_be_bytes(); 10].concat().try_into().unwrap());
-        let peer = at(endpoint("192.0.2.1", port));
-        swarms.put(info_hash, &peer.announced(), secs(0)).unwrap();
-    };
-    // More swarms than are looked at, with two members each.
-    for n in 1..=1_100 {
-        put(&mut swarms, n, 1);
-        put(&mut swarms, n, 2);
-    }
-    let found = swarms.one_address();
-    assert_eq!((found.of, found.elsewhere), (1_000, 1_000));
-    // More members than are looked at, in the first swarm: nothing is said of any.
-    for port in 3..=5_000 {
-        put(&mut swarms, 1, port);
-    }
-    put(&mut swarms, 1, 5_001);
-    assert_eq!(swarms.one_address(), OneAddress::default());
 }
 
 #[test]
@@ -427,6 +368,11 @@ fn a_client_has_8_addresses_and_loses_the_one_that_was_silent_for_longest() {
     put(&mut swarms, client(9, 11));
     put(&mut swarms, client(10, 11));
     assert!((1..=8).all(|n| is_there(&swarms, n)));
+    // A tenth of a second later one does.
+    let (tenth, _) = client(10, 11);
+    entry(&mut swarms, 1, &tenth, Duration::from_millis(11_100));
+    assert!(is_there(&swarms, 10));
+    check_that_it_all_fits_together(&swarms);
 }
 
 #[test]
@@ -449,7 +395,9 @@ fn a_collision_of_fingerprints_costs_one_peer_its_place_and_nothing_else() {
         for round in 0..50 {
             for n in 0..4 {
                 let peer = at(endpoint("192.0.2.1", 1 + (round * 7 + n) % 20));
-                put(&mut swarms, n as u8, &peer, round.into()).unwrap();
+                let entry = entry(&mut swarms, n as u8, &peer, secs(round.into()));
+                let slot = entry.slot.expect("it is stored");
+                assert_eq!(swarms.peers.get(slot).swarm, entry.swarm);
                 check_that_it_all_fits_together(&swarms);
                 assert!(counts(&swarms, n as u8).1 >= 1);
             }
@@ -472,10 +420,89 @@ fn a_collision_of_tags_costs_nobody_anything_but_may_count_a_client_twice() {
         }
         assert_eq!(swarms.peers.len(), 80);
         assert!((40..=80).contains(&counts(&swarms, 1).1));
+        // Who is not found by its tag is found by its address.
+        for mut client in clients.clone() {
+            client.is_complete = true;
+            put(&mut swarms, 1, &client, 0).unwrap();
+            check_that_it_all_fits_together(&swarms);
+        }
+        assert_eq!(counts(&swarms, 1).1, 0);
         for client in clients {
             swarms.remove(hash(1), &client.who);
             check_that_it_all_fits_together(&swarms);
         }
         assert_eq!(swarms.peers.len(), 0);
     }
+}
+
+/// A client has another tag in each swarm, but for one time in four billion.
+#[test]
+fn a_collision_of_tags_across_swarms_makes_two_clients() {
+    let mut swarms = swarms();
+    swarms.clients.mask = 0;
+    for n in [1, 2] {
+        let client = at(endpoint("192.0.2.1", n.into())).with_key(1, 7);
+        put(&mut swarms, n, &client, 0).unwrap();
+        assert_eq!(counts(&swarms, n), (0, 1, 0));
+        check_that_it_all_fits_together(&swarms);
+    }
+}
+
+/// Of two clients with one tag, the one that came second is not listed, and when the first has gone
+/// nobody is.
+#[test]
+fn who_is_not_listed_is_seen_where_it_claimed_to_be() {
+    let mut swarms = swarms();
+    swarms.clients.mask = 0;
+    let seen = endpoint("203.0.113.5", 5);
+    let first = at(endpoint("192.0.2.1", 1)).with_key(1, 7);
+    let second = at(endpoint("192.168.1.5", 5)).with_key(2, 8).claiming(seen);
+    put(&mut swarms, 1, &first, 0).unwrap();
+    put(&mut swarms, 1, &second, 0).unwrap();
+    swarms.remove(hash(1), &first.who);
+    let mut moved = at(seen).with_key(2, 8);
+    put(&mut swarms, 1, &moved, 0).unwrap();
+    moved.addresses[0].place = Place::Lan;
+    put(&mut swarms, 1, &moved, 0).unwrap();
+    let slot = swarms.find(0, seen).unwrap();
+    assert!(!swarms.peers.get(slot).standing.has(Standing::CLAIMED));
+    check_that_it_all_fits_together(&swarms);
+}
+
+/// With its other addresses: which of them an asker is shown depends on all of them.
+#[test]
+fn an_address_that_turns_out_to_be_behind_a_bridge_moves_there() {
+    let mut swarms = swarms();
+    let (bridged, lan) = (endpoint("172.18.0.2", 1), endpoint("192.168.1.5", 2));
+    let mut client = at(bridged).with_key(1, 7).claiming(lan);
+    let asker = at(endpoint("127.0.0.1", 9));
+    put(&mut swarms, 1, &client, 0).unwrap();
+    for place in [Place::Lan, Place::Container, Place::Lan] {
+        client.addresses[0].place = place;
+        put(&mut swarms, 1, &client, 0).unwrap();
+        check_that_it_all_fits_together(&swarms);
+        let slot = swarms.find(0, bridged).unwrap();
+        assert_eq!(swarms.peers.get(slot).home.place(), place);
+        let from_lan = Selection {
+            view: View {
+                from: Place::Lan,
+                machine_as: None,
+                lan_as: None,
+            },
+            ..all(asker.who.source, 9)
+        };
+        let shown = picked(&mut swarms, 1, &asker, &from_lan, secs(0));
+        // The network's leads there, the bridge's to nobody outside this machine.
+        let expected = if place == Place::Lan { bridged } else { lan };
+        assert_eq!(shown, [expected], "{place:?}");
+    }
+}
+
+#[test]
+fn a_swarm_that_is_not_known_wants_no_name() {
+    let mut swarms = swarms();
+    let ip = "192.0.2.1".parse().unwrap();
+    assert!(!swarms.wants_name(hash(1), ip));
+    put(&mut swarms, 1, &at(endpoint("192.0.2.1", 1)), 0).unwrap();
+    assert!(swarms.wants_name(hash(1), ip));
 }

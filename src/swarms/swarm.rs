@@ -92,3 +92,7 @@ impl Swarm {
         group.members.endpoint(place as usize)
     }
 }
+
+#[cfg(test)]
+#[path = "swarm_tests.rs"]
+mod tests;
