@@ -422,6 +422,20 @@ fn claims_are_believed_from_loopback_and_lan_only_and_hide_nothing() {
     }
 }
 
+/// Somebody was seen there, so that the claim takes nothing over: it may be the same client over
+/// another family, without a key, and who claims it is not shown itself.
+#[test]
+fn nobody_is_shown_where_it_says_that_it_is() {
+    let tracker = tracker();
+    ask(&tracker, &from("192.168.1.5", "192.168.1.1", 7));
+    let mut claiming = from("fd00::5", "fd00::1", 7);
+    let reply = ask(&tracker, &claiming);
+    assert_eq!(shown(&reply), ["192.168.1.5:7"]);
+    claiming.ipv4 = Claim::parse("192.168.1.5");
+    let reply = ask(&tracker, &claiming);
+    assert_eq!(shown(&reply), [""; 0]);
+}
+
 #[test]
 fn link_local_addresses_of_ipv6_are_neither_stored_nor_shown() {
     let tracker = tracker();
@@ -921,4 +935,5 @@ fn the_look_at_addresses_is_remembered_for_a_while() {
     }
     assert_eq!(of(29), 0);
     assert_eq!(of(30), 1);
+    assert_eq!(of(29), 1, "who read the clock before that");
 }

@@ -85,14 +85,20 @@ impl OwnAddresses {
 
     /// Looks again every few seconds, in a thread, and calls `then` each time.
     pub fn watch(self: Arc<Self>, mut then: Box<dyn FnMut() + Send>) -> io::Result<()> {
-        let work = move || {
-            loop {
-                thread::sleep(LOOK_EVERY);
-                self.refresh();
-                then();
-            }
+        let pause = |time| {
+            thread::sleep(time);
+            true
         };
+        let work = move || self.refresh_after_each(pause, &mut then);
         threads::start("addresses", threads::DEFAULT_STACK, Box::new(work)).map(drop)
+    }
+
+    /// Looks again after each pause, as long as that says so.
+    fn refresh_after_each(&self, pause: impl Fn(Duration) -> bool, then: &mut dyn FnMut()) {
+        while pause(LOOK_EVERY) {
+            self.refresh();
+            then();
+        }
     }
 
     /// Looks again. Returns whether anything has changed.

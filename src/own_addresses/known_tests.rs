@@ -291,3 +291,21 @@ fn a_text_has_to_end_within_a_megabyte() {
         assert_eq!(read(length), None, "{length}");
     }
 }
+
+/// An address that has come is known soon, and a machine that sleeps is not woken all the time.
+#[test]
+fn it_is_looked_again_after_some_seconds_each_time() {
+    let own = OwnAddresses::default();
+    let (paused, mut looks) = (std::cell::RefCell::new(Vec::new()), 0);
+    let pause = |time: Duration| {
+        paused.borrow_mut().push(time.as_secs());
+        paused.borrow().len() <= 3
+    };
+    own.refresh_after_each(pause, &mut || looks += 1);
+    assert_eq!(looks, 3);
+    let paused = paused.into_inner();
+    assert!(
+        paused.iter().all(|secs| (1..=30).contains(secs)),
+        "{paused:?}"
+    );
+}
