@@ -289,11 +289,3 @@ fn what_becomes_of_addresses_makes_a_difference_only_where_they_do_not_lead() {
     let known = view(Place::Lan, Some(ip), lan_as);
     assert_eq!(known.class(), view(Place::Lan, Some(ip), None).class());
 }
-
-/// Even where it is shown in another family than its own.
-#[test]
-fn the_machine_itself_is_nearer_than_its_network() {
-    let shown = shown(&["fd00::7", "127.0.0.1"]);
-    let at = ASKERS.iter().position(|(name, _)| *name == "lan by ipv6");
-    assert_eq!(shown[at.unwrap()], ["[fd00::1]:2"]);
-}
