@@ -1,5 +1,6 @@
 //! Rows, and the best of them.
 
+use super::super::fixture::{at, endpoint, hash, put, swarms};
 use super::*;
 
 fn row(number: u32) -> Row {
@@ -153,4 +154,23 @@ fn small_letters_of_latin_greek_and_cyrillic() {
         lower_case("ÄÖÜ ŁÓDŹ ΣΑΝ ЁЖИК 東京"),
         "äöü łódź σαν ёжик 東京"
     );
+}
+
+#[test]
+fn rows_come_in_slices_without_those_that_have_ended() {
+    let mut swarms = swarms();
+    for n in 1..=5 {
+        put(&mut swarms, n, &at(endpoint("192.0.2.1", n.into())), 0).unwrap();
+    }
+    swarms.remove(hash(3), &at(endpoint("192.0.2.1", 3)).who);
+    let slice = |from| {
+        let mut rows = Vec::new();
+        let may_be_more = swarms.rows(from, 2, &mut rows);
+        let hashes: Vec<_> = rows.iter().map(|row| row.info_hash).collect();
+        (may_be_more, hashes)
+    };
+    assert_eq!(slice(0), (true, vec![hash(1), hash(2)]));
+    assert_eq!(slice(2), (true, vec![hash(4)]));
+    assert_eq!(slice(4), (true, vec![hash(5)]));
+    assert_eq!(slice(5), (false, vec![]));
 }

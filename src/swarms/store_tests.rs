@@ -40,6 +40,7 @@ fn a_client_of_two_swarms_is_two_clients() {
         (swarms.by_info_hash.len(), counts(&swarms, 2)),
         (1, (1, 0, 0))
     );
+    assert_eq!(swarms.totals().count_all(), 1);
 }
 
 #[test]
