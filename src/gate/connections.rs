@@ -279,7 +279,7 @@ impl Connections {
             // Several at once: who comes in a crowd must not wait for one after the other. But not
             // all, or one newcomer too many would cost a whole crowd its places.
             let several = self.least_free().max(self.threads() / 32);
-            let mut most = several;
+            let (mut most, mut since) = (several, Instant::now());
             let scarce = || (0..self.acceptors.len()).find(|&listener| self.is_scarce(listener));
             while let Some(listener) = scarce() {
                 let may_ask = refused.is_none_or(|at| at.elapsed() >= ASK_AGAIN);
@@ -295,10 +295,11 @@ impl Connections {
                 self.evict(Instant::now(), most);
                 let is_wanted = lock(&self.is_wanted);
                 let pause = self.wanted.wait_timeout(is_wanted, PAUSE);
-                let is_late = pause.unwrap_or_else(PoisonError::into_inner).1.timed_out();
-                // Those that are to leave take their time, as they do on Windows.
-                if is_late && lock(&self.slots).is_waiting_for(most) {
-                    most += several;
+                drop(pause.unwrap_or_else(PoisonError::into_inner));
+                // Those that are to leave take their time, as they do on Windows. Not by whether the
+                // pause was a whole one: newcomers, who ask for room, make it shorter.
+                if since.elapsed() >= PAUSE && lock(&self.slots).is_waiting_for(most) {
+                    (most, since) = (most + several, Instant::now());
                 }
             }
         }

@@ -329,11 +329,16 @@ impl Drop for Crowded {
 /// others must not keep their places for that.
 #[test]
 fn those_that_do_not_leave_are_not_waited_for_for_ever() {
-    let crowded = Crowded::new();
-    let deadline = Instant::now() + TIME;
-    while crowded.leaving() < crowded.places.len() {
-        assert!(Instant::now() < deadline, "some keep their places");
-        std::thread::yield_now();
+    for is_asked_for_more in [false, true] {
+        let crowded = Crowded::new();
+        let deadline = Instant::now() + TIME;
+        while crowded.leaving() < crowded.places.len() {
+            assert!(Instant::now() < deadline, "some keep their places");
+            if is_asked_for_more {
+                crowded.connections.want_room();
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -4,9 +4,10 @@
 //! elsewhere already, and half the memory of a large tracker would go for writing them twice. What
 //! happens when two peers have the same is decided in `store.rs`.
 //!
-//! It is a table of its own, since every announce looks here, where with a million peers no cache
-//! helps: an entry and what says that it is the one wanted stand side by side, so that there is one
-//! visit to memory where std's `HashMap` pays two.
+//! It is a hash table of our own (linear probing, removal by backward shift), since every announce
+//! looks here, where with a million peers no cache helps: a slot and the fingerprint that says that
+//! it is the one wanted stand side by side, so that there is one visit to memory where std's
+//! `HashMap` pays two.
 
 use super::group::Slot;
 use crate::announce::Endpoint;
@@ -14,9 +15,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 pub struct Index {
     keys: RandomState,
-    /// In the order of their fingerprints, save that those who would stand at the same place stand
-    /// in places that follow, and after the last place comes the first.
-    entries: Vec<Entry>,
+    /// An entry stands in its home bucket or in one that follows it, with no free one in between;
+    /// after the last bucket comes the first.
+    buckets: Vec<Bucket>,
     count: usize,
     /// Which bits of a fingerprint are used: all, but for the test of what happens when two
     /// peers have the same.
@@ -24,7 +25,7 @@ pub struct Index {
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct Bucket {
     fingerprint: Fingerprint,
     slot: Slot,
 }
@@ -33,8 +34,8 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fingerprint([u32; 2]);
 
-/// A place that is not taken.
-const FREE: Entry = Entry {
+/// A bucket without an entry.
+const FREE: Bucket = Bucket {
     fingerprint: Fingerprint([0; 2]),
     slot: Slot::MAX,
 };
@@ -43,7 +44,7 @@ impl Index {
     pub fn new() -> Index {
         Index {
             keys: RandomState::new(),
-            entries: Vec::new(),
+            buckets: Vec::new(),
             count: 0,
             mask: u64::MAX,
         }
@@ -59,52 +60,52 @@ impl Index {
     }
 
     pub fn get(&self, fingerprint: Fingerprint) -> Option<Slot> {
-        if self.entries.is_empty() {
+        if self.buckets.is_empty() {
             return None;
         }
-        let entry = &self.entries[self.place(fingerprint)];
+        let entry = &self.buckets[self.place(fingerprint)];
         (entry.slot != FREE.slot).then_some(entry.slot)
     }
 
     /// Adds one that is not there; another with its fingerprint is replaced.
     pub fn insert(&mut self, fingerprint: Fingerprint, slot: Slot) {
-        // With a quarter free, one that is not there is found missing after nine looks, about.
-        if (self.count + 1) * 4 > self.entries.len() * 3 {
+        // With a quarter free, one that is not there is found missing after nine probes, about.
+        if (self.count + 1) * 4 > self.buckets.len() * 3 {
             self.grow();
         }
         let place = self.place(fingerprint);
-        self.count += usize::from(self.entries[place].slot == FREE.slot);
-        self.entries[place] = Entry { fingerprint, slot };
+        self.count += usize::from(self.buckets[place].slot == FREE.slot);
+        self.buckets[place] = Bucket { fingerprint, slot };
     }
 
     pub fn remove(&mut self, fingerprint: Fingerprint) {
-        if self.entries.is_empty() {
+        if self.buckets.is_empty() {
             return;
         }
         let mut hole = self.place(fingerprint);
-        if self.entries[hole].slot == FREE.slot {
+        if self.buckets[hole].slot == FREE.slot {
             return;
         }
         self.count -= 1;
-        // Those that follow would not be found behind a free place, unless it is theirs to begin at.
+        // Those that follow would not be found behind a free bucket, unless that is before their home.
         let mut place = hole;
         loop {
             place = self.next(place);
-            let entry = self.entries[place];
+            let entry = self.buckets[place];
             if entry.slot == FREE.slot {
                 break;
             }
             let home = self.home(entry.fingerprint);
             if self.distance(home, place) >= self.distance(hole, place) {
-                self.entries[hole] = entry;
+                self.buckets[hole] = entry;
                 hole = place;
             }
         }
-        self.entries[hole] = FREE;
+        self.buckets[hole] = FREE;
     }
 
     pub fn clear(&mut self) {
-        self.entries = Vec::new();
+        self.buckets = Vec::new();
         self.count = 0;
     }
 
@@ -114,17 +115,17 @@ impl Index {
         self.count
     }
 
-    /// For how many there are places.
+    /// How many buckets there are.
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
-        self.entries.capacity()
+        self.buckets.capacity()
     }
 
-    /// Where it stands, or would.
+    /// The bucket where it stands, or would.
     fn place(&self, fingerprint: Fingerprint) -> usize {
         let mut place = self.home(fingerprint);
         loop {
-            let entry = &self.entries[place];
+            let entry = &self.buckets[place];
             if entry.fingerprint == fingerprint || entry.slot == FREE.slot {
                 return place;
             }
@@ -132,37 +133,37 @@ impl Index {
         }
     }
 
-    /// Where it stands if nobody else does.
+    /// The bucket where it stands if no other is in the way.
     fn home(&self, Fingerprint([low, high]): Fingerprint) -> usize {
         let hash = u64::from(high) << 32 | u64::from(low);
-        ((u128::from(hash) * self.entries.len() as u128) >> 64) as usize
+        ((u128::from(hash) * self.buckets.len() as u128) >> 64) as usize
     }
 
     fn next(&self, place: usize) -> usize {
-        if place + 1 < self.entries.len() {
+        if place + 1 < self.buckets.len() {
             place + 1
         } else {
             0
         }
     }
 
-    /// From a place on to another.
+    /// How many buckets it is from one on to another.
     fn distance(&self, from: usize, to: usize) -> usize {
         if from <= to {
             to - from
         } else {
-            to + self.entries.len() - from
+            to + self.buckets.len() - from
         }
     }
 
-    /// Half as much again instead of twice as much, since unused places are memory too. Both tables
-    /// are gone through from the first place to the last.
+    /// Half as much again instead of twice as much, since unused buckets are memory too. As homes are
+    /// in the order of the fingerprints, both tables are gone through from one end to the other.
     fn grow(&mut self) {
-        let length = (self.entries.len() / 2 * 3).max(16);
-        let before = std::mem::replace(&mut self.entries, vec![FREE; length]);
+        let length = (self.buckets.len() / 2 * 3).max(16);
+        let before = std::mem::replace(&mut self.buckets, vec![FREE; length]);
         for entry in before.into_iter().filter(|entry| entry.slot != FREE.slot) {
             let place = self.place(entry.fingerprint);
-            self.entries[place] = entry;
+            self.buckets[place] = entry;
         }
     }
 }

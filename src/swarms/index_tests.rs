@@ -54,7 +54,7 @@ fn what_was_added_is_found_until_it_is_removed_and_nothing_else_is() {
             index.remove(fingerprint(hash));
         }
         assert_eq!(index.len(), 0);
-        assert!(index.entries.iter().all(|entry| entry.slot == FREE.slot));
+        assert!(index.buckets.iter().all(|entry| entry.slot == FREE.slot));
     }
 }
 
@@ -70,14 +70,14 @@ fn an_empty_one_finds_nothing_and_has_nothing_to_remove() {
     assert_eq!((index.len(), index.capacity()), (0, 0));
 }
 
-/// As `store.rs` wants it, whose memory is said to be 110 bytes for a peer at most.
+/// Of the 110 bytes that a peer may take, 25 at most.
 #[test]
-fn a_quarter_of_the_places_is_free_and_not_much_more_than_half() {
+fn a_quarter_of_the_buckets_is_free_and_not_much_more_than_half() {
     let mut index = Index::new();
     for (slot, hash) in hashes(u64::MAX).take(20_000).enumerate() {
-        let before = index.entries.len();
+        let before = index.buckets.len();
         index.insert(fingerprint(hash), slot as Slot);
-        let (count, places) = (index.len(), index.entries.len());
+        let (count, places) = (index.len(), index.buckets.len());
         let has_to_grow = count * 4 > before * 3;
         assert_eq!(places != before, has_to_grow, "{count} of {before}");
         assert!(count * 4 <= places * 3, "{count} of {places}");
@@ -85,21 +85,21 @@ fn a_quarter_of_the_places_is_free_and_not_much_more_than_half() {
             count * 21 >= places * 10 || places == 16,
             "{count} of {places}"
         );
-        assert_eq!(index.entries.capacity(), places);
+        assert_eq!(index.buckets.capacity(), places);
     }
-    assert_eq!(size_of::<Entry>(), 12);
+    assert_eq!(size_of::<Bucket>(), 12);
 }
 
-/// So that an announce looks at a few entries that stand side by side.
+/// So that an announce looks at a few buckets that stand side by side.
 #[test]
-fn one_is_found_near_its_place_and_so_is_that_it_is_missing() {
+fn one_is_found_near_its_home_and_so_is_that_it_is_missing() {
     let mut index = Index::new();
     let hashes: Vec<_> = hashes(u64::MAX).take(40_000).collect();
     let (there, missing) = hashes.split_at(20_000);
     // As full as it ever is.
     let full = there.iter().zip(0..).take_while(|&(&hash, slot)| {
         index.insert(fingerprint(hash), slot);
-        slot < 16_000 || (index.len() + 1) * 4 <= index.entries.len() * 3
+        slot < 16_000 || (index.len() + 1) * 4 <= index.buckets.len() * 3
     });
     let full = full.count();
     let looks = |hash: u64| {
@@ -115,7 +115,7 @@ fn one_is_found_near_its_place_and_so_is_that_it_is_missing() {
     assert!(found < 3.5 && not_found < 12.0, "{found} {not_found}");
 }
 
-/// What marks a free place has a fingerprint too, which somebody may have.
+/// A free bucket has a fingerprint too, which somebody may have.
 #[test]
 fn one_with_the_fingerprint_of_nobody_survives_growth() {
     let mut index = Index::new();

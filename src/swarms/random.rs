@@ -19,7 +19,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to `bound - 1`, or 0 if that is 0. Its bias is below 2^-32, which no swarm can show.
+    /// A number from 0 to `bound - 1`, or 0 if that is 0. Its bias is below 2^-32, which no swarm
+    /// can show.
     pub fn below(&mut self, bound: u32) -> u32 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
     }
@@ -41,12 +42,12 @@ pub fn draw(random: &mut Random, total: u32, count: usize, drawn: &mut Vec<u32>)
     }
     // So many that a number drawn at random is seldom one that was drawn before. Most often its
     // bit says so; only if that is set, the others are looked through.
-    let mut bits = 0_u64;
+    let mut bits = [0_u64; 16];
     while drawn.len() < count {
         let number = random.below(total);
-        let bit = 1 << (number % 64);
-        if bits & bit == 0 || !drawn.contains(&number) {
-            bits |= bit;
+        let (word, bit) = (number as usize / 64 % bits.len(), 1 << (number % 64));
+        if bits[word] & bit == 0 || !drawn.contains(&number) {
+            bits[word] |= bit;
             drawn.push(number);
         }
     }

@@ -1,7 +1,7 @@
 //! The state: who is in which swarm, and since when.
 //!
 //! What is asked of it and what it answers are values; every operation costs the same however many
-//! peers are stored, save that the tables behind the indices now and then double.
+//! peers are stored, save that the tables behind the indices now and then grow.
 
 use super::audience::{Audience, Home, Place};
 use super::bounds::{Bounds, LimitReached, Limits};

@@ -128,8 +128,10 @@ impl Together {
         let waited = self
             .changed
             .wait_timeout_while(missing, TO_END, are_missing);
-        let (missing, waited) = waited.unwrap();
-        let missing = *missing;
+        let (guard, waited) = waited.unwrap();
+        let missing = *guard;
+        // Or the others would fail of a lock that is poisoned.
+        drop(guard);
         assert!(!waited.timed_out(), "{missing} did not come");
     }
 }
