@@ -257,8 +257,12 @@ impl<'a> Candidates<'a> {
             let Group { key, members } = &groups[run.group as usize];
             let shown_as = selection.view.shown_as(key.home);
             let place = run.place as usize;
-            let length = (run.length as usize).min(end - picked.len());
             let begin = picked.len();
+            let length = match is_behind {
+                // What is too much goes when the dead have gone.
+                true => run.length as usize,
+                false => (run.length as usize).min(end - begin),
+            };
             members.append(place, length, picked);
             if shown_as.is_none() && !is_behind && !selection.with_peer_ids {
                 continue;
@@ -278,7 +282,7 @@ impl<'a> Candidates<'a> {
                 picked[kept] = peer;
                 kept += 1;
             }
-            picked.truncate(kept);
+            picked.truncate(kept.min(end));
             is_rewritten |= shown_as.is_some();
         }
         is_rewritten

@@ -356,6 +356,7 @@ fn the_living_are_found_among_the_dead_of_whom_no_sweep_came_by() {
         assert!(runs <= 10, "{runs}");
         found += picked.len();
     }
-    // With as many tries as usual, it would be less than 5 in an answer.
-    assert!(found > 300 * 7, "{found}");
+    // With as many tries as usual, it would be less than 5 in an answer; and less than 8 if of each
+    // run no more were taken, dead or alive, than are still wanted.
+    assert!(found > 300 * 9, "{found}");
 }
