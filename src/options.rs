@@ -18,7 +18,7 @@ const PORT: u16 = 9000;
 const INTERVAL: &str = "4";
 /// The most peers in an answer, likewise.
 const NUMWANT: u32 = 30;
-/// The most peers stored. A peer takes 110 to 140 bytes, and 350 if every one has a torrent of its
+/// The most peers stored. A peer takes 100 to 130 bytes, and 350 if every one has a torrent of its
 /// own, so this many fit into a Raspberry Pi with 1 GB.
 const MAX_PEERS: u32 = 1_000_000;
 /// More than this, the tables were not measured with.
