@@ -140,10 +140,10 @@ fn decoys_at_strangers_addresses_exit_1_and_say_why() {
     ] {
         let option = format!("--decoys={network}");
         let quoted = format!("--decoys '{network}'");
-        assert_refused(&[&option], 1, &[&quoted, words]);
+        assert_refused(&["-p", "0", &option], 1, &[&quoted, words]);
     }
     let without_bits = "--decoys=198.51.100.0";
-    assert_refused(&[without_bits], 1, &["give ADDRESS/BITS"]);
+    assert_refused(&["-p", "0", without_bits], 1, &["give ADDRESS/BITS"]);
     assert_refused(&["--decoys=x"], 2, &["--decoys 'x'", "like 192.0.2.0/24"]);
 }
 
