@@ -63,3 +63,6 @@ pub mod seldom;
 pub mod log;
 
 pub mod lock;
+
+#[cfg(test)]
+mod eventually;

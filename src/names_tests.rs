@@ -1,6 +1,7 @@
 //! Tests of `names.rs`.
 
 use super::*;
+use crate::eventually::eventually;
 use std::sync::mpsc;
 
 const NOW: Duration = Duration::from_secs(5);
@@ -34,15 +35,6 @@ fn names(deadline: Duration) -> (Names, mpsc::Sender<()>) {
         vec!["fd00::7".parse().unwrap(), v4()]
     });
     (names, end)
-}
-
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[track_caller]

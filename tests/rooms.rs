@@ -5,8 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What the gate may import: what would suit any server.
-const FOR_THE_GATE: [&str; 9] = [
-    "address", "counters", "gate", "listen", "lock", "log", "network", "refusal", "threads",
+const FOR_THE_GATE: [&str; 10] = [
+    "address",
+    "counters",
+    "eventually",
+    "gate",
+    "listen",
+    "lock",
+    "log",
+    "network",
+    "refusal",
+    "threads",
 ];
 
 /// A module by its path, `gate::head`.

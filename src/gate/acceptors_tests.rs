@@ -1,6 +1,7 @@
 //! Tests of `gate/acceptors.rs`.
 
 use super::*;
+use crate::eventually::eventually;
 use std::sync::{Arc, mpsc};
 
 /// For what has to happen, on a busy machine.
@@ -45,15 +46,6 @@ fn comes_back(acceptors: &Arc<Acceptors>) -> mpsc::Receiver<bool> {
     let (up, is_up) = mpsc::channel();
     std::thread::spawn(move || up.send(acceptors.thread_is_free()));
     is_up
-}
-
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

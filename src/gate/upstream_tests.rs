@@ -1,6 +1,7 @@
 //! Tests of `gate/upstream.rs`.
 
 use super::*;
+use crate::eventually::eventually;
 use crate::gate::timed::is_timeout;
 use crate::log::Verbosity;
 use std::sync::mpsc;
@@ -128,11 +129,7 @@ fn who_finds_all_connections_in_use_waits_for_one() {
         let (sender, receiver) = mpsc::channel();
         let waiting = Arc::clone(&upstreams);
         thread::spawn(move || sender.send(waiting.take().is_ok()));
-        let deadline = Instant::now() + TIME;
-        while lock(&upstreams.pool).waiting == 0 {
-            assert!(Instant::now() < deadline, "it does not wait");
-            thread::yield_now();
-        }
+        eventually("it waits", || lock(&upstreams.pool).waiting > 0);
         assert_eq!(lock(&upstreams.pool).groups.len(), 1);
         upstreams.give_back(group, number);
         receiver.recv_timeout(PATIENCE / 2) == Ok(true)

@@ -3,6 +3,7 @@
 //! `tests/udp_addresses.rs`.
 
 use super::*;
+use crate::eventually::eventually;
 use crate::own_addresses::OwnAddress;
 use crate::service::tests::{logged, service};
 use crate::tracker::Settings;
@@ -15,15 +16,6 @@ const TIME: Duration = Duration::from_secs(20);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
-}
-
-#[track_caller]
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIME;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]
